@@ -1,0 +1,70 @@
+# Dhow. `make run` shows it working, `make test` proves it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.PHONY: setup setup-bench build build-tests run test test-vm bench install uninstall format lint clean
+
+PREFIX  ?= /usr/local
+BUILD   := .build
+IMAGES  := .build-images
+SWIFT   := swift
+PROGRAMS := dhow dhowd dhow-runtime
+RELEASE := $(BUILD)/release
+
+## setup: install what the build and the tests need (Debian), or say what is missing
+setup:
+	@scripts/setup build test
+
+## setup-bench: the engines and runtimes that the benchmark compares with
+setup-bench:
+	@scripts/setup bench
+
+## build: bin/dhow, bin/dhowd and bin/dhow-runtime, optimised and stripped
+build:
+	$(SWIFT) build -c release
+	@mkdir -p bin
+	@for program in $(PROGRAMS); do \
+	  if [ ! -e bin/$$program ] || [ $(RELEASE)/$$program -nt bin/$$program ]; then \
+	    strip -o bin/.$$program.new $(RELEASE)/$$program && mv bin/.$$program.new bin/$$program || exit 1; \
+	  fi; \
+	done
+	@ls -lh $(addprefix bin/,$(PROGRAMS))
+
+## run: set up, build, make a Debian image on the spot, load it and run a container from it
+run: setup build
+	@scripts/demo
+
+build-tests: build
+	$(SWIFT) build -c release --build-tests
+
+## test: unit tests and end-to-end tests (as root, on this kernel)
+test: setup build-tests
+	@scripts/test $(TESTS)
+
+## test-vm: the cgroup tests in a virtual machine with systemd and pure cgroup v2
+test-vm: setup build-tests
+	@scripts/setup vm
+	@scripts/test-vm
+
+## bench: Dhow beside its peers, as ratios of medians
+bench: build
+	@python3 scripts/bench.py
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 0755 $(addprefix bin/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin/
+	for unit in dhow.service dhow.socket; do \
+	  sed 's|@PREFIX@|$(PREFIX)|g' packaging/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	done
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(PROGRAMS)) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,dhow.service dhow.socket)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint:
+	$(SWIFT) format lint --recursive --parallel Package.swift Sources Tests
+
+clean:
+	rm -rf $(BUILD) bin

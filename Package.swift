@@ -1,0 +1,140 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+// C libraries are linked as archives where Debian ships one, so that the three programs run on any Linux with glibc
+// and start without searching for shared objects.
+func archive(_ names: String...) -> [LinkerSetting] {
+    [.unsafeFlags(names.flatMap { ["-Xlinker", "-l:lib\($0).a"] })]
+}
+
+// Swift's and C++'s libraries travel inside the programs; what is left to the system is glibc.
+let selfContained: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-Xclang-linker", "-static-libstdc++", "-Xclang-linker", "-static-libgcc", "-Xlinker",
+        "--as-needed",
+    ])
+]
+
+// What the archive of Foundation, which GRDB imports, needs in turn: only modules compiled for a static build say so
+// themselves.
+let foundation: [LinkerSetting] = [
+    .unsafeFlags(
+        (["--start-group"]
+            + [
+                "Foundation", "FoundationInternationalization", "FoundationEssentials", "CoreFoundation",
+                "_FoundationICU", "_FoundationCShims", "_FoundationCollections",
+            ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
+]
+
+let package = Package(
+    name: "Dhow",
+    products: [
+        .executable(name: "dhow", targets: ["dhow"]),
+        .executable(name: "dhowd", targets: ["dhowd"]),
+        .executable(name: "dhow-runtime", targets: ["dhow-runtime"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // Bottom: the kernel and C libraries.
+        .target(name: "CKernel"),
+        .systemLibrary(name: "CSeccomp", path: "Sources/CLibraries/CSeccomp"),
+        .systemLibrary(name: "CCompression", path: "Sources/CLibraries/CCompression"),
+        .target(name: "Kernel", dependencies: ["CKernel"]),
+        .target(name: "JSON"),
+
+        // The container formats.
+        .target(name: "OCI", dependencies: ["JSON"]),
+        .target(
+            name: "Archive", dependencies: ["Kernel", "CCompression"],
+            linkerSettings: archive("z", "zstd", "lzma", "bz2")),
+        .target(name: "Cgroups", dependencies: ["Kernel", "OCI", "JSON"]),
+        .target(
+            name: "Storage",
+            dependencies: [
+                "OCI", "Archive", "Kernel", "JSON",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+
+        // Running containers.
+        .target(name: "Monitor", dependencies: ["OCI", "Kernel", "JSON"]),
+        .target(
+            name: "ContainerRuntime",
+            dependencies: ["Monitor", "Kernel", "OCI", "Cgroups", "JSON", "CSeccomp", "CCompression"],
+            linkerSettings: archive("seccomp", "z")),
+
+        // The engine, its interface and its clients.
+        .target(name: "EngineModel", dependencies: ["OCI", "JSON"]),
+        .target(
+            name: "Engine",
+            dependencies: [
+                "Storage", "Monitor", "EngineModel", "Cgroups",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        .target(
+            name: "EngineAPI",
+            dependencies: [
+                "Engine", "EngineModel", "JSON",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        .target(
+            name: "EngineClient",
+            dependencies: [
+                "EngineModel",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        .target(name: "CommandLineKit", dependencies: ["JSON"]),
+        // Not optimised: Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and nothing
+        // in the commands is hot.
+        .target(
+            name: "Commands", dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Archive", "Kernel"],
+            swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
+
+        .target(
+            name: "DaemonKit",
+            dependencies: [
+                "EngineAPI", "Engine", "CommandLineKit", "JSON", "CKernel",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+
+        // The programs.
+        .executableTarget(name: "dhow", dependencies: ["Commands"], linkerSettings: selfContained),
+        .executableTarget(
+            name: "dhowd", dependencies: ["DaemonKit"], linkerSettings: selfContained + foundation + archive("sqlite3")),
+        .executableTarget(
+            name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+
+        // Tests mirror the folders.
+        .testTarget(name: "JSONTests", dependencies: ["JSON"]),
+        .testTarget(name: "KernelTests", dependencies: ["Kernel"]),
+        .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
+        .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
+        .testTarget(name: "StorageTests", dependencies: ["Storage"]),
+        .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
+        .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine"]),
+        .testTarget(
+            name: "EngineAPITests",
+            dependencies: ["EngineAPI", .product(name: "NIOPosix", package: "swift-nio")]),
+        .testTarget(name: "DaemonKitTests", dependencies: ["DaemonKit"]),
+        .testTarget(name: "CommandLineKitTests", dependencies: ["CommandLineKit"]),
+        .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
+        .testTarget(name: "EndToEnd", dependencies: ["JSON", "Kernel"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,54 @@
+import Kernel
+
+/// Tells when the kernel kills processes of a cgroup for lack of memory.
+///
+/// Wait for `descriptor` to become readable, then call `takeEvent`.
+public final class OutOfMemoryWatch: Sendable {
+    /// An eventfd of `cgroup.event_control` on v1, an inotify descriptor of `memory.events` on v2. It does not block.
+    public let descriptor: FileDescriptor
+    private let directory: CgroupDirectory
+    private let isV2: Bool
+    private let watch: FileWatch?
+
+    init(v1 directory: CgroupDirectory) throws(CgroupError) {
+        isV2 = false
+        watch = nil
+        self.directory = directory
+        do throws(KernelError) {
+            let event = try EventDescriptor()
+            let control = try FileDescriptor.open("\(directory.path)/memory.oom_control")
+            try FileDescriptor.currentDirectory.writeFile(
+                "\(directory.path)/cgroup.event_control", "\(event.descriptor.rawValue) \(control.rawValue)")
+            descriptor = event.descriptor
+        } catch { throw CgroupError("watch \(directory.path) for lack of memory", error) }
+    }
+
+    init(v2 directory: CgroupDirectory) throws(CgroupError) {
+        isV2 = true
+        self.directory = directory
+        do throws(KernelError) {
+            let watch = try FileWatch()
+            _ = try watch.add("\(directory.path)/memory.events", .modified)
+            self.watch = watch
+            descriptor = watch.descriptor
+        } catch { throw CgroupError("watch \(directory.path) for lack of memory", error) }
+    }
+
+    /// Takes what has made the descriptor readable.
+    ///
+    /// - Returns: whether a process has been killed so far. v2 also reports that limits were touched, v1 also that the
+    ///   cgroup was removed; and v1 reports just before it kills, so ask `killCount` again when a process has ended.
+    public func takeEvent() -> Bool {
+        if let watch {
+            _ = try? watch.events()
+        } else {
+            _ = try? descriptor.read(count: 8)
+        }
+        return killCount > 0
+    }
+
+    /// How many processes have been killed so far; 0 once the cgroup is gone.
+    public var killCount: UInt64 {
+        (try? directory.keyedValues(isV2 ? "memory.events" : "memory.oom_control"))?["oom_kill"] ?? 0
+    }
+}

@@ -1,0 +1,116 @@
+import Engine
+import EngineModel
+import JSON
+import NIOHTTP1
+
+extension DockerAPI {
+    func addImageRoutes(to router: inout Router) {
+        router.get("/images/json") { [engine] request in
+            var options = ImageListOptions()
+            options.all = request.query.flag("all")
+            options.sharedSize = request.query.flag("shared-size")
+            options.filters = try request.filters()
+            // The parameter's form before API 1.41.
+            if let reference = request.query.text("filter") { options.filters.add("reference", reference) }
+            let images = try await engine.images(options)
+            guard request.apiVersion < APIVersion(major: 1, minor: 44) else { return .json(images) }
+            return .json(
+                .array(
+                    images.map { image in
+                        guard case .object(var object) = image.json else { return image.json }
+                        object["VirtualSize"] = .integer(image.size)
+                        return .object(object)
+                    }))
+        }
+
+        router.get("/images/get") { [engine] request in
+            let names = request.query.all("names").flatMap { $0.split(separator: ",").map(String.init) }
+            guard !names.isEmpty else {
+                throw HTTPFailure(.badRequest, "no images to save: the query has no \"names\"")
+            }
+            let archive = try await engine.saveImages(names, platform: request.platform())
+            return try await .bytes(archive, contentType: "application/x-tar")
+        }
+        router.get("/images/{name:.*}/get") { [engine] request in
+            let archive = try await engine.saveImages([request.parameter("name")], platform: request.platform())
+            return try await .bytes(archive, contentType: "application/x-tar")
+        }
+
+        router.post("/images/load") { [engine] request in
+            let messages = try await engine.loadImages(
+                from: request.body, quiet: request.query.flag("quiet"), platform: request.platform())
+            return try await .progress(messages)
+        }
+
+        router.post("/images/create") { [engine] request in
+            let query = request.query
+            if let image = query.text("fromImage") {
+                throw HTTPFailure(
+                    .notImplemented,
+                    "cannot pull \(image): pulling from registries is not implemented yet; bring the image with "
+                        + "\"load\" (an archive of images) or \"import\" (an archive of files)")
+            }
+            guard let source = query.text("fromSrc") else {
+                throw HTTPFailure(.badRequest, "the query has neither \"fromImage\" nor \"fromSrc\"")
+            }
+            guard source == "-" else {
+                throw HTTPFailure(
+                    .notImplemented, "cannot import \(source): fetching is not implemented yet; send the archive itself"
+                )
+            }
+            var options = ImageImportOptions()
+            options.repository = query["repo"] ?? ""
+            options.tag = query["tag"] ?? ""
+            options.message = query["message"] ?? ""
+            options.changes = query.all("changes")
+            options.platform = try request.platform()
+            return try await .progress(try await engine.importImage(from: request.body, options: options))
+        }
+
+        router.get("/images/search") { _ in
+            throw HTTPFailure(.notImplemented, "searching a registry is not implemented yet")
+        }
+        router.post("/images/prune") { [engine] request in
+            .json(try await engine.pruneImages(request.filters()))
+        }
+        router.get("/images/{name:.*}/json") { [engine] request in
+            .json(try await engine.inspectImage(request.parameter("name")))
+        }
+        router.get("/images/{name:.*}/history") { [engine] request in
+            .json(try await engine.imageHistory(request.parameter("name")).json)
+        }
+        router.post("/images/{name:.*}/tag") { [engine] request in
+            try await engine.tagImage(
+                request.parameter("name"), repository: request.query["repo"] ?? "", tag: request.query["tag"] ?? "")
+            return .empty(.created)
+        }
+        router.post("/images/{name:.*}/push") { request in
+            throw HTTPFailure(
+                .notImplemented,
+                "cannot push \(request.parameter("name")): registries are not implemented yet; \"save\" writes an archive"
+            )
+        }
+        router.delete("/images/{name:.*}") { [engine] request in
+            let items = try await engine.removeImage(
+                request.parameter("name"), force: request.query.flag("force"),
+                prunesParents: !request.query.flag("noprune"))
+            return .json(items.json)
+        }
+
+        router.post("/commit") { [engine] request in
+            let query = request.query
+            var options = CommitOptions()
+            options.container = query["container"] ?? ""
+            options.repository = query["repo"] ?? ""
+            options.tag = query["tag"] ?? ""
+            options.message = query["comment"] ?? ""
+            options.author = query["author"] ?? ""
+            options.pause = query.flag("pause", default: true)
+            options.changes = query.all("changes")
+            if let body = try await request.jsonIfAny(), !body.isNull {
+                options.config = try ContainerConfig(json: body)
+            }
+            return .json(IDResponse(id: try await engine.commit(options)), .created)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Engine
+import EngineModel
+import JSON
+import NIOHTTP1
+
+extension DockerAPI {
+    func addSystemRoutes(to router: inout Router) {
+        let ping = HTTPResponse(
+            headers: [
+                "Content-Type": "text/plain; charset=utf-8",
+                "Cache-Control": "no-cache, no-store, must-revalidate",
+                "Pragma": "no-cache",
+                // The classic builder's; BuildKit's would be 2.
+                "Builder-Version": "1",
+                "Swarm": "inactive",
+            ], body: .bytes(.init(string: "OK")))
+        router.get("/_ping") { _ in ping }
+        router.head("/_ping") { _ in ping }
+
+        router.get("/version") { [engine] _ in .json(engine.version()) }
+        router.get("/info") { [engine, settings] _ in
+            var info = try await engine.info()
+            info.labels = settings.labels
+            info.debug = settings.debug
+            return .json(info)
+        }
+
+        router.get("/events") { [engine] request in
+            let events = try engine.events(
+                since: request.moment("since"), until: request.moment("until"), filters: request.filters())
+            return .stream(contentType: "application/json") { writer in
+                for await event in events { try await writer.writeLine(event.json) }
+            }
+        }
+
+        router.get("/system/df") { [engine] request in
+            var kinds: Set<DiskUsageKind> = []
+            for name in request.query.all("type") {
+                guard let kind = DiskUsageKind(rawValue: name) else {
+                    throw HTTPFailure(.badRequest, "unknown object type: \(name)")
+                }
+                kinds.insert(kind)
+            }
+            return .json(try await engine.diskUsage(kinds))
+        }
+    }
+}

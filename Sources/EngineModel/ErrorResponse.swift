@@ -1,0 +1,87 @@
+import JSON
+
+/// The body of every answer with a status of 400 and above.
+public struct ErrorResponse: JSONRecord {
+    public var message = ""
+    public var unknownMembers = JSONObject()
+
+    public init() {}
+    public init(message: String) { self.message = message }
+
+    public static let members = JSONMembers<Self>(.always("message", \.message))
+}
+
+/// The answer to requests that make something and only say what.
+public struct IDResponse: JSONRecord {
+    public var id = ""
+    public var unknownMembers = JSONObject()
+
+    public init() {}
+    public init(id: String) { self.id = id }
+
+    public static let members = JSONMembers<Self>(.always("Id", \.id))
+}
+
+/// A line of a progress stream, as image load, import and pull send them.
+public struct ProgressMessage: JSONRecord {
+    public var stream = ""
+    public var status = ""
+    public var progressDetail: Detail?
+    public var progress = ""
+    public var id = ""
+    public var errorDetail: Failure?
+    public var error = ""
+    public var aux: JSONValue?
+    public var unknownMembers = JSONObject()
+
+    public init() {}
+
+    public static func stream(_ text: String) -> Self {
+        var message = Self()
+        message.stream = text
+        return message
+    }
+
+    public static func status(_ text: String, id: String = "") -> Self {
+        var message = Self()
+        message.status = text
+        message.id = id
+        return message
+    }
+
+    /// A failure after the response's status has been sent.
+    public static func failure(_ text: String) -> Self {
+        var message = Self()
+        var detail = Failure()
+        detail.message = text
+        message.errorDetail = detail
+        message.error = text
+        return message
+    }
+
+    public static let members = JSONMembers<Self>(
+        .omitEmpty("stream", \.stream),
+        .omitEmpty("status", \.status),
+        .optional("progressDetail", \.progressDetail),
+        .omitEmpty("progress", \.progress),
+        .omitEmpty("id", \.id),
+        .optional("errorDetail", \.errorDetail),
+        .omitEmpty("error", \.error),
+        .optional("aux", \.aux))
+
+    public struct Detail: JSONRecord {
+        public var current: Int64 = 0
+        public var total: Int64 = 0
+        public var unknownMembers = JSONObject()
+        public init() {}
+        public static let members = JSONMembers<Self>(.omitEmpty("current", \.current), .omitEmpty("total", \.total))
+    }
+
+    public struct Failure: JSONRecord {
+        public var code = 0
+        public var message = ""
+        public var unknownMembers = JSONObject()
+        public init() {}
+        public static let members = JSONMembers<Self>(.omitEmpty("code", \.code), .omitEmpty("message", \.message))
+    }
+}

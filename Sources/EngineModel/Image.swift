@@ -1,0 +1,184 @@
+import JSON
+
+/// An image in the answer to `GET /images/json`.
+public struct ImageSummary: JSONRecord {
+    /// How many containers use it, or -1 when not asked for.
+    public var containers: Int64 = -1
+    /// Seconds since 1970.
+    public var created: Int64 = 0
+    public var id = ""
+    public var labels: [String: String]?
+    public var parentID = ""
+    public var descriptor: JSONValue?
+    public var manifests: [JSONValue]?
+    public var repoDigests: [String] = []
+    public var repoTags: [String] = []
+    /// Bytes in layers that other images use too, or -1 when not asked for.
+    public var sharedSize: Int64 = -1
+    public var size: Int64 = 0
+    public var unknownMembers = JSONObject()
+
+    public init() {}
+
+    public static let members = JSONMembers<Self>(
+        .always("Containers", \.containers),
+        .always("Created", \.created),
+        .always("Id", \.id),
+        .nullable("Labels", \.labels),
+        .always("ParentId", \.parentID),
+        .optional("Descriptor", \.descriptor),
+        .optional("Manifests", \.manifests),
+        .always("RepoDigests", \.repoDigests),
+        .always("RepoTags", \.repoTags),
+        .always("SharedSize", \.sharedSize),
+        .always("Size", \.size))
+}
+
+/// The answer to `GET /images/{name}/json`.
+public struct ImageInspect: JSONRecord {
+    public var id = ""
+    public var repoTags: [String] = []
+    public var repoDigests: [String] = []
+    public var parent = ""
+    public var comment = ""
+    public var created = ""
+    public var dockerVersion = ""
+    public var author = ""
+    public var config: Config?
+    public var architecture = ""
+    public var variant = ""
+    public var os = ""
+    public var osVersion = ""
+    public var size: Int64 = 0
+    /// Only for clients before API 1.44.
+    public var virtualSize: Int64 = 0
+    public var graphDriver = DriverData()
+    public var rootFS = RootFS()
+    public var metadata = Metadata()
+    public var descriptor: JSONValue?
+    public var manifests: [JSONValue]?
+    public var unknownMembers = JSONObject()
+
+    public init() {}
+
+    public static let members = JSONMembers<Self>(
+        .always("Id", \.id),
+        .always("RepoTags", \.repoTags),
+        .always("RepoDigests", \.repoDigests),
+        .always("Parent", \.parent),
+        .always("Comment", \.comment),
+        .omitEmpty("Created", \.created),
+        .always("DockerVersion", \.dockerVersion),
+        .always("Author", \.author),
+        .nullable("Config", \.config),
+        .always("Architecture", \.architecture),
+        .omitEmpty("Variant", \.variant),
+        .always("Os", \.os),
+        .omitEmpty("OsVersion", \.osVersion),
+        .always("Size", \.size),
+        .omitEmpty("VirtualSize", \.virtualSize),
+        .always("GraphDriver", \.graphDriver),
+        .always("RootFS", \.rootFS),
+        .always("Metadata", \.metadata),
+        .optional("Descriptor", \.descriptor),
+        .optional("Manifests", \.manifests))
+
+    /// What the image says of the containers made from it.
+    public struct Config: JSONRecord {
+        public var user = ""
+        public var exposedPorts: [String: JSONObject]?
+        public var env: [String]?
+        public var entrypoint: [String]?
+        public var cmd: [String]?
+        public var volumes: [String: JSONObject]?
+        public var workingDir = ""
+        public var labels: [String: String]?
+        public var stopSignal = ""
+        public var argsEscaped = false
+        public var healthcheck: HealthConfig?
+        public var onBuild: [String]?
+        public var shell: [String]?
+        public var unknownMembers = JSONObject()
+        public init() {}
+        public static let members = JSONMembers<Self>(
+            .omitEmpty("User", \.user),
+            .optional("ExposedPorts", \.exposedPorts),
+            .optional("Env", \.env),
+            .optional("Entrypoint", \.entrypoint),
+            .optional("Cmd", \.cmd),
+            .optional("Volumes", \.volumes),
+            .omitEmpty("WorkingDir", \.workingDir),
+            .optional("Labels", \.labels),
+            .omitEmpty("StopSignal", \.stopSignal),
+            .omitEmpty("ArgsEscaped", \.argsEscaped),
+            .optional("Healthcheck", \.healthcheck),
+            .optional("OnBuild", \.onBuild),
+            .optional("Shell", \.shell))
+    }
+
+    public struct RootFS: JSONRecord {
+        public var type = "layers"
+        /// Diff IDs, the lowest layer first.
+        public var layers: [String]?
+        public var unknownMembers = JSONObject()
+        public init() {}
+        public static let members = JSONMembers<Self>(.omitEmpty("Type", \.type), .optional("Layers", \.layers))
+    }
+
+    public struct Metadata: JSONRecord {
+        public var lastTagTime = Timestamp.zero.description
+        public var unknownMembers = JSONObject()
+        public init() {}
+        public static let members = JSONMembers<Self>(.always("LastTagTime", \.lastTagTime))
+    }
+}
+
+/// A step in the answer to `GET /images/{name}/history`, the newest first.
+public struct ImageHistoryItem: JSONRecord {
+    public var comment = ""
+    /// Seconds since 1970.
+    public var created: Int64 = 0
+    public var createdBy = ""
+    /// `<missing>` where no image of its own stands for the step.
+    public var id = ""
+    public var size: Int64 = 0
+    public var tags: [String]?
+    public var unknownMembers = JSONObject()
+    public init() {}
+    public static let members = JSONMembers<Self>(
+        .always("Comment", \.comment),
+        .always("Created", \.created),
+        .always("CreatedBy", \.createdBy),
+        .always("Id", \.id),
+        .always("Size", \.size),
+        .nullable("Tags", \.tags))
+}
+
+/// One thing that removing an image did.
+public struct ImageDeleteItem: JSONRecord {
+    public var deleted = ""
+    public var untagged = ""
+    public var unknownMembers = JSONObject()
+    public init() {}
+    public static func deleted(_ id: String) -> Self {
+        var item = Self()
+        item.deleted = id
+        return item
+    }
+    public static func untagged(_ reference: String) -> Self {
+        var item = Self()
+        item.untagged = reference
+        return item
+    }
+    public static let members = JSONMembers<Self>(.omitEmpty("Deleted", \.deleted), .omitEmpty("Untagged", \.untagged))
+}
+
+/// The answer to `POST /images/prune`.
+public struct ImagePruneReport: JSONRecord {
+    public var imagesDeleted: [ImageDeleteItem]?
+    public var spaceReclaimed: UInt64 = 0
+    public var unknownMembers = JSONObject()
+    public init() {}
+    public static let members = JSONMembers<Self>(
+        .nullable("ImagesDeleted", \.imagesDeleted), .always("SpaceReclaimed", \.spaceReclaimed))
+}

@@ -1,0 +1,3 @@
+import DaemonKit
+
+runDaemonProgram(Array(CommandLine.arguments.dropFirst()))

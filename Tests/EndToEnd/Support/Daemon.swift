@@ -1,0 +1,123 @@
+import Foundation
+import JSON
+
+/// A dhowd of a test's own: private socket, data root and exec root.
+///
+/// Unchecked: `child` changes only when a test starts or ends the daemon, and the suites that do so run serialised;
+/// everything else is constant.
+final class Daemon: @unchecked Sendable {
+    let directory: ScratchDirectory
+    let socket: String
+    let dataRoot: String
+    let execRoot: String
+    private let extraArguments: [String]
+    private(set) var child: Child?
+
+    init(_ arguments: [String] = [], dataRoot: String? = nil) throws {
+        directory = try ScratchDirectory("daemon")
+        socket = directory.file("docker.sock")
+        self.dataRoot = dataRoot ?? directory.file("data")
+        execRoot = directory.file("run")
+        extraArguments = arguments
+        try start()
+    }
+
+    deinit { tearDown() }
+
+    var pid: pid_t { child?.process.processIdentifier ?? 0 }
+    var log: String { child?.stderr ?? "" }
+
+    func start() throws {
+        let child = try Child(
+            [
+                Programs.dhowd, "-H", "unix://\(socket)", "--data-root", dataRoot, "--exec-root", execRoot,
+                "--pidfile", directory.file("dhowd.pid"), "--exec-opt", "native.cgroupdriver=\(Programs.cgroupDriver)",
+            ] + extraArguments)
+        self.child = child
+        let isUp = try eventually(30) {
+            guard child.process.isRunning else {
+                throw CommandFailure(command: ["dhowd"], output: try child.wait())
+            }
+            return try Shell.run([Programs.dhow, "-H", "unix://\(socket)", "version"]).status == 0
+        }
+        guard isUp else {
+            throw CommandFailure(
+                command: ["dhowd"], output: Output(status: -1, stdout: "", stderr: "does not answer: \(child.stderr)"))
+        }
+    }
+
+    /// SIGKILL, as a crash would.
+    func crash() {
+        guard let child else { return }
+        kill(child.process.processIdentifier, SIGKILL)
+        child.process.waitUntilExit()
+    }
+
+    /// SIGTERM, as a service manager would.
+    @discardableResult
+    func stop() throws -> Output? {
+        guard let child, child.process.isRunning else { return nil }
+        kill(child.process.processIdentifier, SIGTERM)
+        return try child.wait(timeout: 30)
+    }
+
+    /// Removes every container and ends the daemon.
+    func tearDown() {
+        guard let child else { return }
+        if !child.process.isRunning { try? start() }
+        if let ids = try? dhow("ps", "-aq").lines, !ids.isEmpty { _ = try? dhow(["rm", "-f", "-v"] + ids) }
+        _ = try? stop()
+        self.child = nil
+    }
+
+    /// Runs `dhow` against this daemon.
+    @discardableResult
+    func dhow(_ arguments: [String], input: String? = nil, timeout: TimeInterval = 120) throws -> Output {
+        try Shell.run([Programs.dhow, "-H", "unix://\(socket)"] + arguments, input: input, timeout: timeout)
+    }
+
+    @discardableResult
+    func dhow(_ arguments: String..., input: String? = nil) throws -> Output {
+        try dhow(arguments, input: input)
+    }
+
+    /// Runs `dhow`, which must succeed.
+    @discardableResult
+    func check(_ arguments: String..., input: String? = nil) throws -> Output {
+        let output = try dhow(arguments, input: input)
+        guard output.status == 0 else { throw CommandFailure(command: ["dhow"] + arguments, output: output) }
+        return output
+    }
+
+    /// Runs the real `docker` against this daemon.
+    @discardableResult
+    func docker(_ arguments: String..., input: String? = nil) throws -> Output {
+        try Shell.run(["docker", "-H", "unix://\(socket)"] + arguments, input: input)
+    }
+
+    /// A request to the API: the body of the answer, and its status.
+    func request(_ method: String, _ path: String, body: String? = nil) throws -> (status: Int, body: String) {
+        var command = [
+            "curl", "-s", "--unix-socket", socket, "-X", method, "-w", "\n%{http_code}", "http://dhow\(path)",
+        ]
+        if let body { command += ["-H", "Content-Type: application/json", "--data-binary", body] }
+        var lines = try Shell.check(command).stdout.components(separatedBy: "\n")
+        let status = Int(lines.removeLast()) ?? 0
+        return (status, lines.joined(separator: "\n"))
+    }
+
+    func inspect(_ name: String) throws -> JSONValue {
+        let array = try JSONValue(parsing: check("inspect", name).stdout)
+        return array[0] ?? .null
+    }
+
+    /// The name of the network mode that these tests use.
+    static let network = ["--network", "none"]
+
+    /// `dhow run --rm --network none` with the busybox image.
+    @discardableResult
+    func runBusybox(_ options: [String] = [], _ command: String...) throws -> Output {
+        try Images.load(into: self)
+        return try dhow(["run", "--rm", "--network", "none"] + options + [Images.busybox] + command)
+    }
+}
