@@ -61,6 +61,24 @@ extension DaemonFlags {
         return addresses
     }
 
+    private func apply(storageOption option: String, to engine: inout EngineConfiguration) throws(ConfigurationError) {
+        let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        switch parts.first {
+        case "layer.max-bytes" where parts.count == 2:
+            do throws(FlagError) { engine.layerByteLimit = try ByteSize.parseBinary(parts[1]) } catch {
+                throw ConfigurationError("invalid storage-opt: \(option): \(error.message)")
+            }
+        case "layer.max-inodes" where parts.count == 2:
+            guard let number = Int64(parts[1]), number > 0 else {
+                throw ConfigurationError("invalid storage-opt: \(option): want a positive number")
+            }
+            engine.layerInodeLimit = number
+        default:
+            throw ConfigurationError(
+                "invalid storage-opt: \(option): layer.max-bytes=SIZE and layer.max-inodes=NUMBER are known")
+        }
+    }
+
     private func engineConfiguration() throws(ConfigurationError) -> EngineConfiguration {
         var engine = EngineConfiguration()
         for (name, path) in [("data-root", dataRoot.value), ("exec-root", execRoot.value)] where !path.hasPrefix("/") {
@@ -70,6 +88,7 @@ extension DaemonFlags {
         engine.execRoot = execRoot.value
         engine.storageDriver = storageDriver.value.isEmpty ? nil : storageDriver.value
         engine.cgroupParent = cgroupParent.value.isEmpty ? nil : cgroupParent.value
+        for option in storageOptions.value { try apply(storageOption: option, to: &engine) }
         for option in execOptions.value {
             let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 2, parts[0] == "native.cgroupdriver" else {

@@ -35,6 +35,7 @@ package struct DaemonFlags {
     let logLevel: Flag<String>
     let logFormat: Flag<String>
     let storageDriver: Flag<String>
+    let storageOptions: Flag<[String]>
     let execOptions: Flag<[String]>
     let cgroupParent: Flag<String>
     let defaultCgroupnsMode: Flag<String>
@@ -72,6 +73,8 @@ package struct DaemonFlags {
             "log-level", "l", default: "info", #"Set the logging level ("debug"|"info"|"warn"|"error"|"fatal")"#)
         logFormat = flags.string("log-format", nil, default: "text", #"Set the logging format ("text"|"json")"#)
         storageDriver = flags.string("storage-driver", "s", "Storage driver to use")
+        storageOptions = flags.strings(
+            "storage-opt", nil, "Storage options: layer.max-bytes=SIZE, layer.max-inodes=NUMBER bound what a layer unpacks to")
         execOptions = flags.strings("exec-opt", nil, "Runtime execution options")
         cgroupParent = flags.string("cgroup-parent", nil, "Set parent cgroup for all containers")
         defaultCgroupnsMode = flags.string(
@@ -108,6 +111,7 @@ package struct DaemonFlags {
             Option(flag: "log-level", key: "log-level", kind: .text, isReloadable: true),
             Option(flag: "log-format", key: "log-format", kind: .text),
             Option(flag: "storage-driver", key: "storage-driver", kind: .text),
+            Option(flag: "storage-opt", key: "storage-opts", kind: .list),
             Option(flag: "exec-opt", key: "exec-opts", kind: .list),
             Option(flag: "cgroup-parent", key: "cgroup-parent", kind: .text),
             Option(flag: "default-cgroupns-mode", key: "default-cgroupns-mode", kind: .text),
@@ -139,7 +143,7 @@ package struct DaemonFlags {
         "insecure-registry", "ip", "ip-forward", "ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6",
         "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "metrics-addr", "mtu",
         "network-control-plane-mtu", "no-proxy", "node-generic-resource", "oom-score-adjust", "raw-logs",
-        "registry-mirror", "rootless", "selinux-enabled", "storage-opt", "swarm-default-advertise-addr", "tls",
+        "registry-mirror", "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
         "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy", "userland-proxy-path", "userns-remap",
     ]
 

@@ -53,6 +53,8 @@ public final class ContainerEngine: Sendable {
             }
             options.driver = driver
         }
+        if let bytes = configuration.layerByteLimit { options.limits.bytes = bytes }
+        if let inodes = configuration.layerInodeLimit { options.limits.inodes = inodes }
         if !configuration.isDurable { options.durability = .none }
         storage = try DataRoot(path: configuration.dataRoot, database: database, options: options)
         store = try ContainerStore(database)

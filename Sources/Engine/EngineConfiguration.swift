@@ -10,6 +10,9 @@ public struct EngineConfiguration: Sendable {
     public var runtimePath = "/usr/bin/dhow-runtime"
     /// `overlay2`, `vfs`, or `nil` for the first that works.
     public var storageDriver: String?
+    /// The most bytes and entries that a layer may unpack to; `nil` for Storage's defaults.
+    public var layerByteLimit: Int64?
+    public var layerInodeLimit: Int64?
     /// `cgroupfs`, `systemd`, or `nil` for what fits the host.
     public var cgroupDriver: String?
     /// The parent of all containers' cgroups; `nil` for `/dhow`, or `system.slice` with systemd.

@@ -90,7 +90,7 @@ public struct DockerAPI: Sendable {
         }
         if status == .notModified { return .empty(.notModified) }
         let message = error is CancellationError ? "the request was cancelled" : "\(error)"
-        if status.code >= 500 && status != .notImplemented {
+        if status.code >= 500 && status != .notImplemented && !(error is CancellationError) {
             logger.error("Handler for \(request.method) \(request.path) returned error: \(message)")
         } else {
             logger.debug("Handler for \(request.method) \(request.path) returned error: \(message)")

@@ -157,11 +157,6 @@ struct ExecFlags {
         sets.bounding = adding(sets.bounding)
         sets.effective = adding(sets.effective)
         sets.permitted = adding(sets.permitted)
-        // Ambient capabilities must be inheritable too: only those that already were.
-        if sets.ambient?.isEmpty == false {
-            sets.inheritable = adding(sets.inheritable)
-            sets.ambient = adding(sets.ambient)
-        }
         process.capabilities = sets
     }
 }

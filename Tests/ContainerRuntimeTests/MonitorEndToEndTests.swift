@@ -461,7 +461,7 @@ struct MonitorEndToEndTests {
 
     private func cgroupDirectories(_ container: MonitoredContainer) -> [String] {
         let roots = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup")) ?? []
-        return (roots + [""]).map { "/sys/fs/cgroup/\($0)/dhow-test/\(container.configuration.id)" }
+        return (roots + [""]).map { "/sys/fs/cgroup/\($0)/\(container.configuration.id)" }
     }
 
     private func removeCgroups(_ container: MonitoredContainer) {

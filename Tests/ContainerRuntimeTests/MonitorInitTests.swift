@@ -12,7 +12,13 @@ import Testing
         process.standardOutput = pipe
         process.standardInput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        // The threads that tests run on block signals; a program would inherit that.
+        var none = sigset_t()
+        var former = sigset_t()
+        pthread_sigmask(SIG_SETMASK, &none, &former)
+        let result = Result { try process.run() }
+        pthread_sigmask(SIG_SETMASK, &former, nil)
+        try result.get()
         if let signal {
             // The program says when it is ready.
             _ = pipe.fileHandleForReading.availableData

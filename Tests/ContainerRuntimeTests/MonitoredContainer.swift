@@ -39,7 +39,7 @@ final class MonitoredContainer: Sendable {
         configuration.rootMount = .bind(directory.path + "/rootfs")
         var specification = try RuntimeSpec(parsing: Self.template)
         specification.process?.args = program ?? ["/bin/sh", "-c", script]
-        specification.linux?.cgroupsPath = "/dhow-test/\(configuration.id)"
+        specification.linux?.cgroupsPath = "/\(configuration.id)"
         configure(&configuration, &specification)
         let events = EventList()
         self.events = events

@@ -37,7 +37,7 @@ import Testing
         let image = try daemon.dhow("run", "--rm", "--network", "none", "nosuchimage:latest")
         #expect(image.status == 125)
         #expect(image.stderr.contains("nosuchimage:latest"))
-        let killed = try run([], ["sh", "-c", "kill -9 $$"])
+        let killed = try run(["--init"], ["sh", "-c", "kill -9 $$"])
         #expect(killed.status == 137)
     }
 
@@ -151,20 +151,19 @@ import Testing
 
     @Test func initReapsAndForwards() throws {
         let output = try run(
-            ["--init"], ["sh", "-c", "cat /proc/1/comm; (sleep 0.1 &) ; sleep 0.5; ps | grep -c '[s]leep 0.1'"])
+            ["--init"], ["sh", "-c", "cat /proc/1/comm; (sleep 0.1 &) ; sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status | wc -l"])
         #expect(output.lines.first?.contains("init") == true, "\(output)")
         #expect(output.lines.last == "0")
     }
 
     @Test func devicesAreAddedWithTheirRules() throws {
         let output = try run(
-            ["--device", "/dev/kmsg:/dev/messages:r"],
+            ["--device", "/dev/loop-control:/dev/added:r"],
             [
                 "sh", "-c",
-                "ls -l /dev/messages; head -c 1 /dev/messages >/dev/null && echo read; : > /dev/messages || echo refused",
+                "stat -c %t:%T /dev/added; (: < /dev/added) && echo opened; (: > /dev/added) 2>/dev/null || echo refused",
             ])
-        #expect(output.stdout.contains("read"), "\(output)")
-        #expect(output.stdout.contains("refused"), "\(output)")
+        #expect(output.lines == ["a:ed", "opened", "refused"], "\(output)")
     }
 
     @Test func namespacesOfOtherContainersAndTheHost() throws {
@@ -176,21 +175,18 @@ import Testing
             "run", "--rm", "--network", "container:ns-owner", "--pid", "container:ns-owner", "--ipc",
             "container:ns-owner",
             Images.busybox, "sh", "-c",
-            "readlink /proc/self/ns/net /proc/1/ns/net; readlink /proc/self/ns/ipc /proc/1/ns/ipc; cat /proc/1/comm")
+            "for n in self/ns/net 1/ns/net self/ns/ipc 1/ns/ipc; do readlink /proc/$n; done; cat /proc/1/comm")
         #expect(joined.lines.count == 5, "\(joined)")
         if joined.lines.count == 5 {
             #expect(joined.lines[0] == joined.lines[1])
             #expect(joined.lines[2] == joined.lines[3])
             #expect(joined.lines[4] == "sleep")
         }
+        let namespaces = "for n in net pid uts ipc cgroup; do readlink /proc/self/ns/$n; done"
         let host = try daemon.dhow(
             "run", "--rm", "--network", "host", "--pid", "host", "--uts", "host", "--ipc", "host", "--cgroupns", "host",
-            Images.busybox, "readlink", "/proc/self/ns/net", "/proc/self/ns/pid", "/proc/self/ns/uts",
-            "/proc/self/ns/ipc", "/proc/self/ns/cgroup")
-        let own = try Shell.run([
-            "readlink", "/proc/self/ns/net", "/proc/self/ns/pid", "/proc/self/ns/uts", "/proc/self/ns/ipc",
-            "/proc/self/ns/cgroup",
-        ])
+            Images.busybox, "sh", "-c", namespaces)
+        let own = try Shell.run(["sh", "-c", namespaces])
         #expect(host.lines == own.lines, "\(host)")
     }
 

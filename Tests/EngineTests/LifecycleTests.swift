@@ -11,8 +11,8 @@ struct RestartTests {
         for _ in 0..<12 { delays.append(delay.next(afterRunning: 1)) }
         #expect(delays.prefix(4) == [.milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(800)])
         #expect(delays.last == .seconds(60))
-        #expect(delay.next(afterRunning: 10) == .milliseconds(100))
-        #expect(delay.next(afterRunning: 9.9) == .milliseconds(200))
+        delays = [delay.next(afterRunning: 10), delay.next(afterRunning: 9.9)]
+        #expect(delays == [.milliseconds(100), .milliseconds(200)])
     }
 
     @Test func policies() {
@@ -45,18 +45,19 @@ struct HealthTests {
         var config = HealthConfig()
         config.startPeriod = 1000
         var tracker = HealthTracker(config)
+        func enter(_ code: Int, _ elapsed: Int64) -> Bool { tracker.enter(result(code), elapsed: elapsed) }
         #expect(tracker.health.status == "starting")
         // Within the start period failures do not count.
-        for _ in 0..<5 { #expect(!tracker.enter(result(1), elapsed: 500)) }
+        for _ in 0..<5 { #expect(enter(1, 500) == false) }
         #expect(tracker.health.failingStreak == 0)
-        #expect(!tracker.enter(result(1), elapsed: 2000))
-        #expect(!tracker.enter(result(1), elapsed: 2000))
-        #expect(tracker.enter(result(1), elapsed: 2000))
+        #expect(enter(1, 2000) == false)
+        #expect(enter(1, 2000) == false)
+        #expect(enter(1, 2000) == true)
         #expect(tracker.health.status == "unhealthy" && tracker.health.failingStreak == 3)
         #expect(tracker.health.log?.count == 5)
-        #expect(tracker.enter(result(0), elapsed: 2000))
+        #expect(enter(0, 2000) == true)
         #expect(tracker.health.status == "healthy" && tracker.health.failingStreak == 0)
-        #expect(!tracker.enter(result(0), elapsed: 2000))
+        #expect(enter(0, 2000) == false)
     }
 
     @Test func probes() {

@@ -42,7 +42,6 @@
 #define CK_SYS_openat2 437
 #define CK_SYS_pidfd_getfd 438
 #define CK_SYS_mount_setattr 442
-#define CK_SYS_fchmodat2 452
 
 #define CK_RETURN(...) \
     long result = (__VA_ARGS__); \

@@ -1,3 +1,4 @@
+import Cgroups
 import Kernel
 import OCI
 
@@ -17,6 +18,10 @@ final class LaunchChild {
         var startSocket: FileDescriptor?
         /// Mounts that only the parent could make, by the index of their step.
         var preparedMounts: [Int: FileDescriptor] = [:]
+        /// The way into the cgroup, unless the parent places the process.
+        var entrance: CgroupEntrance?
+        /// Whether the parent has to do something before the child may go on.
+        var awaitsPlacement = true
         /// The container to join.
         var container: ProcessDescriptor?
         /// Sockets that the parent connected, because their paths are outside the container.
@@ -72,7 +77,8 @@ final class LaunchChild {
     private func execute(_ step: LaunchStep, at index: Int) throws {
         switch step {
         case .joinNamespace(let kind, let path): try joinNamespace(kind, path)
-        case .awaitPlacement: try awaitOrder(.placed)
+        case .enterCgroup: try inherited.entrance?.enter()
+        case .awaitPlacement: if inherited.awaitsPlacement { try awaitOrder(.placed) }
         case .becomeRoot: try becomeRoot()
         case .unshare(let kinds): try unshare(kinds)
         case .unshareTime(let offsets): try unshareTime(offsets)

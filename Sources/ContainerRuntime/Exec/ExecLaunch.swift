@@ -56,14 +56,17 @@ struct ExecLaunch {
         var inheritance = LaunchChild.Inheritance(
             plan: plan, options: launchOptions, channel: channels.child, state: state, seccomp: seccomp)
         inheritance.container = container
+        inheritance.entrance = try openCgroup()
+        let isPlacedByParent = inheritance.entrance == nil && target.cgroup != nil
+        inheritance.awaitsPlacement = isPlacedByParent || plan.oomScoreAdjustment != nil || !plan.rlimits.isEmpty
         if plan.hasTerminal, let path = options.consoleSocket {
             inheritance.consoleSocket = try Socket.connect(to: path)
         }
         try clone(inheritance, parentEnd: channels.parent)
         try channels.child.socket.close()
-        try place()
+        try place(isPlacedByParent)
         for limit in plan.rlimits { try limit.apply(to: pid) }
-        try channels.parent.send(.placed)
+        if inheritance.awaitsPlacement { try channels.parent.send(.placed) }
         try follow(channels.parent)
         try channels.parent.send(.start)
         try CreatedContainer.awaitExecution(channels.parent, state: state, seccomp: seccomp)
@@ -74,10 +77,10 @@ struct ExecLaunch {
     private mutating func clone(_ inheritance: LaunchChild.Inheritance, parentEnd: LaunchChannel) throws {
         var cloneOptions = CloneOptions()
         cloneOptions.clearsSignalHandlers = true
-        cloneOptions.cgroup = cgroupDirectory
+        cloneOptions.cgroup = inheritance.entrance?.cloneTarget
         var surroundings: Surroundings?
         if plan.entersPIDNamespaceByParent { surroundings = try Surroundings(pidNamespaceOf: container) }
-        let result = try Kernel.clone(cloneOptions)
+        let result = try CgroupClone.clone(cloneOptions)
         guard case .parent(let pid, let descriptor) = result else {
             try? parentEnd.socket.close()
             LaunchChild(inheritance).run()
@@ -88,14 +91,19 @@ struct ExecLaunch {
         try surroundings?.restore()
     }
 
-    /// On v2 the process is born in the cgroup.
-    private var cgroupDirectory: FileDescriptor? {
-        guard let cgroup = target.cgroup, cgroup.version == .v2, let path = cgroup.processDirectory else { return nil }
-        let full = options.cgroupSubpath.isEmpty ? path : path + "/" + options.cgroupSubpath
-        return try? FileDescriptor.open(full, [.path, .directory])
+    /// As `Launch.openCgroup`; here the cgroup exists already.
+    private func openCgroup() throws(RuntimeError) -> CgroupEntrance? {
+        do throws(CgroupError) {
+            return try target.cgroup?.openEntrance(subpath: options.cgroupSubpath)
+        } catch {
+            guard options.isRootless, error.code == .notPermitted || error.code == .noHierarchy else {
+                throw RuntimeError(error)
+            }
+            return nil
+        }
     }
 
-    private func place() throws {
+    private func place(_ isPlacedByParent: Bool) throws {
         if let score = plan.oomScoreAdjustment {
             do throws(KernelError) {
                 try ProcessFiles.setOutOfMemoryScore(score, of: "\(pid)")
@@ -103,7 +111,7 @@ struct ExecLaunch {
                 if !options.isRootless { throw error }
             }
         }
-        guard let cgroup = target.cgroup, cgroupDirectory == nil else { return }
+        guard isPlacedByParent, let cgroup = target.cgroup else { return }
         do throws(CgroupError) {
             try cgroup.add(pid, subpath: options.cgroupSubpath)
         } catch {
@@ -156,7 +164,7 @@ enum ExecPlan {
         if let list = process.execCPUAffinity?.initial, !list.isEmpty {
             plan.steps.append(.setAffinity(try processors(list)))
         }
-        plan.steps.append(.awaitPlacement)
+        plan.steps += [.enterCgroup, .awaitPlacement]
         if let list = process.execCPUAffinity?.final, !list.isEmpty {
             plan.steps.append(.setAffinity(try processors(list)))
         }

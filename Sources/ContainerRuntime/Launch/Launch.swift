@@ -69,28 +69,43 @@ struct Launch {
         if let path = options.startSocket { inheritance.startSocket = try Socket.listen(at: path, kind: .datagram) }
 
         let resources = ContainerLauncher.resources(of: specification)
-        var clonesIntoCgroup: FileDescriptor?
-        if !options.usesSystemdCgroup, cgroup.version == .v2, let directory = cgroup.processDirectory {
-            try tolerant { () throws(CgroupError) in try cgroup.create(placing: nil, resources: resources) }
-            clonesIntoCgroup = try? FileDescriptor.open(directory, [.path, .directory])
-        }
-        try clone(inheritance, parentEnd: channels.parent, into: clonesIntoCgroup)
+        inheritance.entrance = try openCgroup(resources)
+        let isPlacedByParent = inheritance.entrance == nil
+        inheritance.awaitsPlacement =
+            isPlacedByParent || plan.makesUserNamespace || plan.oomScoreAdjustment != nil || !plan.rlimits.isEmpty
+            || specification.linux?.intelRdt != nil
+        try clone(inheritance, parentEnd: channels.parent)
         try channels.child.socket.close()
-        inheritance.preparedMounts = [:]
 
         try writeIdentity()
-        if clonesIntoCgroup == nil {
+        if isPlacedByParent {
             try tolerant { () throws(CgroupError) in try cgroup.create(placing: pid, resources: resources) }
         }
         try tolerant { () throws(CgroupError) in try cgroup.apply(resources) }
         if let rdt = specification.linux?.intelRdt { try ResourceDirector.place(pid, rdt, id: options.id) }
         for limit in plan.rlimits { try limit.apply(to: pid) }
-        try channels.parent.send(.placed)
+        if inheritance.awaitsPlacement { try channels.parent.send(.placed) }
         try follow(channels.parent)
         guard let process else { throw RuntimeError(.system, "the container has no process") }
         return CreatedContainer(
             pid: pid, process: process, console: console, cgroup: cgroup, channel: channels.parent, hooks: plan.hooks,
             state: state, seccomp: seccomp)
+    }
+
+    /// Makes the cgroup before the process, so that the process can be born there or move there by itself, which is
+    /// much cheaper than to be moved.
+    /// - Returns: `nil` when only the parent can place the process: systemd makes its cgroups around one.
+    private func openCgroup(_ resources: LinuxResources) throws(RuntimeError) -> CgroupEntrance? {
+        guard !options.usesSystemdCgroup else { return nil }
+        do throws(CgroupError) {
+            try cgroup.create(placing: nil, resources: resources)
+            return try cgroup.openEntrance()
+        } catch {
+            guard options.isRootless, error.code == .notPermitted || error.code == .noHierarchy else {
+                throw RuntimeError(error)
+            }
+            return nil
+        }
     }
 
     /// What a caller without root may fail at and go on.
@@ -104,14 +119,14 @@ struct Launch {
     }
 
     private mutating func clone(
-        _ inheritance: LaunchChild.Inheritance, parentEnd: LaunchChannel, into directory: FileDescriptor?
+        _ inheritance: LaunchChild.Inheritance, parentEnd: LaunchChannel
     ) throws {
         var cloneOptions = CloneOptions()
         cloneOptions.clearsSignalHandlers = true
         cloneOptions.namespaces = plan.cloneFlags
-        cloneOptions.cgroup = directory
+        cloneOptions.cgroup = inheritance.entrance?.cloneTarget
         let surroundings = try Surroundings(plan, isRootless: options.isRootless)
-        let result = try Kernel.clone(cloneOptions)
+        let result = try CgroupClone.clone(cloneOptions)
         guard case .parent(let pid, let descriptor) = result else {
             try? parentEnd.socket.close()
             LaunchChild(inheritance).run()

@@ -6,7 +6,8 @@ extension LaunchStep: CustomStringConvertible {
     public var description: String {
         switch self {
         case .joinNamespace(let kind, let path): "join the \(kind.rawValue) namespace \(path)"
-        case .awaitPlacement: "wait to be placed in the cgroup"
+        case .enterCgroup: "enter the cgroup"
+        case .awaitPlacement: "wait for the parent's part"
         case .becomeRoot: "become user 0 and group 0"
         case .unshare(let kinds): "make new namespaces: " + kinds.map(\.rawValue).joined(separator: " ")
         case .unshareTime: "make a time namespace"

@@ -6,7 +6,10 @@ import OCI
 public enum LaunchStep: Sendable, Equatable {
     /// Joins the namespace at a path outside the container.
     case joinNamespace(NamespaceKind, path: String)
-    /// Waits until the parent has written the identifier maps and placed the process in its cgroup.
+    /// Moves itself into its cgroup where it was not born there, as with v1.
+    case enterCgroup
+    /// Waits until the parent has written the identifier maps, and placed the process in its cgroup where it could not
+    /// do so itself. Nothing is waited for when there is nothing to do.
     case awaitPlacement
     /// Becomes user and group 0 of the user namespace.
     case becomeRoot

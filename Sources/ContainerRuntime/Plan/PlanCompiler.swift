@@ -56,6 +56,7 @@ struct PlanCompiler {
     /// The order of joining matters: with a user namespace comes the power over what it owns, and gone is the power
     /// over everything else; so what is not owned by it is joined first (the executor retries after it).
     private mutating func addNamespaces() {
+        add(.enterCgroup)
         add(.awaitPlacement)
         let order: [NamespaceKind] = [.ipc, .uts, .network, .cgroup, .time, .mount]
         for kind in order { if let path = namespaces.joined[kind] { add(.joinNamespace(kind, path: path)) } }

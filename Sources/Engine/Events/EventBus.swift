@@ -14,6 +14,8 @@ package final class EventBus: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     package var listenerCount: Int { state.withLock { $0.listeners.count } }
 
     package func post(type: String, action: String, id: String, attributes: [String: String], scope: String = "local") {

@@ -22,6 +22,15 @@ package struct SpecificationInputs: Sendable {
     /// The host's hostname when the container shares its network, else the container's.
     package var hostname = ""
 
+    package init(
+        record: ContainerRecord, host: HostFacts, configuration: EngineConfiguration, security: SecurityOptions
+    ) {
+        self.record = record
+        self.host = host
+        self.configuration = configuration
+        self.security = security
+    }
+
     package enum VolumeSource: Sendable, Equatable {
         case directory(String)
         case fileSystem(type: String, device: String, options: [String])

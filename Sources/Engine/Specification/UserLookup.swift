@@ -6,6 +6,15 @@ package struct ProcessUser: Sendable, Equatable {
     package var additionalGroupIDs: [UInt32] = []
     /// The home directory; empty when the user is not listed.
     package var home = ""
+
+    package init(
+        userID: UInt32 = 0, groupID: UInt32 = 0, additionalGroupIDs: [UInt32] = [], home: String = ""
+    ) {
+        self.userID = userID
+        self.groupID = groupID
+        self.additionalGroupIDs = additionalGroupIDs
+        self.home = home
+    }
 }
 
 /// Finds users and groups in an image's `/etc/passwd` and `/etc/group` (passwd(5), group(5)).

@@ -86,6 +86,8 @@ struct WaitingAttachment: Sendable {
 package struct RestartDelay: Sendable, Equatable {
     package private(set) var nextMilliseconds = 100
 
+    package init() {}
+
     /// - Parameter ran: how long the run that ended took, in seconds.
     package mutating func next(afterRunning ran: Double) -> Duration {
         if ran >= 10 { nextMilliseconds = 100 }

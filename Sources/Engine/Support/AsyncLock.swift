@@ -9,6 +9,8 @@ package final class AsyncLock: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     package func withLock<Result: Sendable, Failure: Error>(
         _ body: () async throws(Failure) -> Result
     ) async throws(Failure) -> Result {
@@ -52,6 +54,8 @@ package final class AsyncValue<Value: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
+
+    package init() {}
 
     /// The value, if it came.
     package var current: Value? { state.withLock { $0.value } }

@@ -46,6 +46,14 @@ extension HTTPConnection {
         server.addCommonHeaders(&headers)
         var buffer = context.channel.allocator.buffer(capacity: 512)
         HTTPResponse.encodeHead(status, headers: headers, into: &buffer)
+        // From here on the client may send: its end of the stream is there before the head is, and keeps what comes early.
+        let end = StreamEnd(.client)
+        streamEnd = end
+        do {
+            try context.pipeline.syncOperations.addHandler(end)
+        } catch {
+            return context.close(promise: nil)
+        }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 
@@ -83,8 +91,10 @@ extension HTTPConnection {
     private func splice(_ stream: Hijack.Stream) {
         guard let context, context.channel.isActive, mode == .hijacked else { return stream.closeDescriptor() }
         guard let descriptor = stream.descriptor else { return closeAfterFlush(context) }
+        guard let streamEnd else { return stream.closeDescriptor() }
         StreamSplice.begin(
-            client: context.channel, descriptor: descriptor, inputClosed: inputClosed, detachKeys: stream.detachKeys)
+            client: context.channel, clientEnd: streamEnd, descriptor: descriptor, inputClosed: inputClosed,
+            detachKeys: stream.detachKeys)
     }
 }
 

@@ -64,6 +64,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     var pipelined = CircularBuffer<HTTPServerRequestPart>()
     var inputClosed = false
     var context: ChannelHandlerContext?
+    /// The client's end of the stream that this connection has become.
+    var streamEnd: StreamEnd?
     /// Those who wait until the socket takes more bytes.
     var blockedWriters: [CheckedContinuation<Void, any Error>] = []
 
@@ -99,7 +101,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
                 receive(part)
             }
         case .lingering: break
-        // Bytes that the decoder held when it was removed belong to the stream.
+        // Bytes that the decoder held belong to the stream.
         case .hijacked: context.fireChannelRead(data)
         }
     }
@@ -143,8 +145,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard mode == .serving else { return context.close(promise: nil) }
         if error is HTTPParserError, exchange.map({ !$0.responseBegun }) ?? true {
-            exchange?.task?.cancel()
             exchange?.body.finish(HTTPFailure(.badRequest, "the request's body is not framed as HTTP/1.1 wants it"))
+            if exchange?.isCancellable == true { exchange?.task?.cancel() }
             let status: HTTPResponseStatus =
                 (error as? HTTPParserError) == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
             var buffer = context.channel.allocator.buffer(capacity: 256)

@@ -9,21 +9,22 @@ import NIOPosix
 /// the output ends the connection, once all of it is sent.
 enum StreamSplice {
     /// - Parameters:
+    ///   - clientEnd: the last handler of the client's pipeline, which has kept what came early.
     ///   - inputClosed: whether the client had closed its sending side before.
     ///   - detachKeys: what the client types to leave; empty for nothing.
-    static func begin(client: any Channel, descriptor: CInt, inputClosed: Bool, detachKeys: [UInt8]) {
-        let clientEnd = StreamEnd(.client)
+    static func begin(
+        client: any Channel, clientEnd: StreamEnd, descriptor: CInt, inputClosed: Bool, detachKeys: [UInt8]
+    ) {
         let streamEnd = StreamEnd(.container)
         clientEnd.partner = streamEnd
         streamEnd.partner = clientEnd
-        clientEnd.inputClosed = inputClosed
+        if inputClosed { clientEnd.inputClosed = true }
         if !detachKeys.isEmpty { clientEnd.detach = DetachSequence(keys: detachKeys) }
         let loop = client.eventLoop
         let ends = NIOLoopBound((clientEnd, streamEnd), eventLoop: loop)
         let decoderGone: EventLoopFuture<Void>
         do {
             let pipeline = client.pipeline.syncOperations
-            try pipeline.addHandler(clientEnd)
             // The decoder hands on what it had read past the request, at the latest when it is gone; the connection's
             // handler passes it to `clientEnd`, which keeps it until the other end is there.
             let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPServerDecoder>.self)
