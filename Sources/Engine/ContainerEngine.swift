@@ -137,7 +137,8 @@ public final class ContainerEngine: Sendable {
     // MARK: Inner tools
 
     /// Runs blocking work of milliseconds.
-    func blocking<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws(EngineError) -> Result {
+    func blocking<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws(EngineError) -> Result
+    {
         do { return try await work.run(body) } catch { throw EngineError(wrapping: error) }
     }
 

@@ -41,6 +41,8 @@ public struct JSONMembers<Record>: Sendable {
 }
 
 /// One member of a record: its name, and how it is read and written.
+///
+/// Key paths are made when a member is first met, since making one costs more than reading a member.
 public struct JSONMember<Record>: Sendable {
     let name: String
     let isRequired: Bool
@@ -50,63 +52,68 @@ public struct JSONMember<Record>: Sendable {
 
     /// Must be present; always written.
     public static func required<Value: JSONConvertible>(
-        _ name: String, _ path: WritableKeyPath<Record, Value> & Sendable
+        _ name: String,
+        _ path: @autoclosure @escaping @Sendable () -> WritableKeyPath<Record, Value> & Sendable
     ) -> Self {
         Self(
             name: name, isRequired: true,
-            read: { (value, record) throws(JSONError) in record[keyPath: path] = try Value(json: value) },
-            write: { $0[keyPath: path].json })
+            read: { (value, record) throws(JSONError) in record[keyPath: path()] = try Value(json: value) },
+            write: { $0[keyPath: path()].json })
     }
 
     /// May be missing or null, which both read as `nil`; left out when `nil`. Go's `omitempty` on a pointer.
     public static func optional<Value: JSONConvertible>(
-        _ name: String, _ path: WritableKeyPath<Record, Value?> & Sendable
+        _ name: String,
+        _ path: @autoclosure @escaping @Sendable () -> WritableKeyPath<Record, Value?> & Sendable
     ) -> Self {
         Self(
             name: name, isRequired: false,
             read: { (value, record) throws(JSONError) in
-                record[keyPath: path] = value.isNull ? nil : try Value(json: value)
+                record[keyPath: path()] = value.isNull ? nil : try Value(json: value)
             },
-            write: { $0[keyPath: path]?.json })
+            write: { $0[keyPath: path()]?.json })
     }
 
     /// May be missing or null, which both read as `nil`; written as null when `nil`. Go's pointer or slice without
     /// `omitempty`.
     public static func nullable<Value: JSONConvertible>(
-        _ name: String, _ path: WritableKeyPath<Record, Value?> & Sendable
+        _ name: String,
+        _ path: @autoclosure @escaping @Sendable () -> WritableKeyPath<Record, Value?> & Sendable
     ) -> Self {
         Self(
             name: name, isRequired: false,
             read: { (value, record) throws(JSONError) in
-                record[keyPath: path] = value.isNull ? nil : try Value(json: value)
+                record[keyPath: path()] = value.isNull ? nil : try Value(json: value)
             },
-            write: { $0[keyPath: path]?.json ?? .null })
+            write: { $0[keyPath: path()]?.json ?? .null })
     }
 
     /// May be missing or null, which both leave the record's default; always written. Go's plain value.
     public static func always<Value: JSONConvertible>(
-        _ name: String, _ path: WritableKeyPath<Record, Value> & Sendable
+        _ name: String,
+        _ path: @autoclosure @escaping @Sendable () -> WritableKeyPath<Record, Value> & Sendable
     ) -> Self {
         Self(
             name: name, isRequired: false,
             read: { (value, record) throws(JSONError) in
-                if !value.isNull { record[keyPath: path] = try Value(json: value) }
+                if !value.isNull { record[keyPath: path()] = try Value(json: value) }
             },
-            write: { $0[keyPath: path].json })
+            write: { $0[keyPath: path()].json })
     }
 
     /// May be missing or null, which both leave the record's default; left out when it is the zero value: an empty
     /// string, array or object, 0 or false. Go's `omitempty` on a plain value.
     public static func omitEmpty<Value: JSONConvertible>(
-        _ name: String, _ path: WritableKeyPath<Record, Value> & Sendable
+        _ name: String,
+        _ path: @autoclosure @escaping @Sendable () -> WritableKeyPath<Record, Value> & Sendable
     ) -> Self {
         Self(
             name: name, isRequired: false,
             read: { (value, record) throws(JSONError) in
-                if !value.isNull { record[keyPath: path] = try Value(json: value) }
+                if !value.isNull { record[keyPath: path()] = try Value(json: value) }
             },
             write: { record in
-                let value = record[keyPath: path].json
+                let value = record[keyPath: path()].json
                 // A bare `nil` would be the value null, by its literal.
                 return value.isZero ? JSONValue?.none : value
             })

@@ -67,9 +67,13 @@ extension CgroupStatistics {
             "hugetlb": .object(
                 JSONObject(
                     hugePages.sorted { $0.key < $1.key }.map { size, pages in
-                        (size, [
-                            "usage": pages.usage.json, "max": pages.maximumUsage.json, "failcnt": pages.failures.json,
-                        ])
+                        (
+                            size,
+                            [
+                                "usage": pages.usage.json, "max": pages.maximumUsage.json,
+                                "failcnt": pages.failures.json,
+                            ]
+                        )
                     })),
             "intel_rdt": [:], "network_interfaces": .null,
         ]
@@ -112,7 +116,10 @@ extension CgroupStatistics.BlockIO {
         func list(_ entries: [CgroupStatistics.BlockIOEntry]) -> JSONValue {
             .array(
                 entries.map {
-                    ["major": $0.major.json, "minor": $0.minor.json, "op": .string($0.operation), "value": $0.value.json]
+                    [
+                        "major": $0.major.json, "minor": $0.minor.json, "op": .string($0.operation),
+                        "value": $0.value.json,
+                    ]
                 })
         }
         var object = JSONObject()

@@ -79,7 +79,8 @@ extension Commands {
 
     static var ps: Command<Action> {
         Command(
-            "ps", "Show the processes of a container", usage: "[OPTIONS] CONTAINER [PS OPTIONS]", arguments: .atLeast(1),
+            "ps", "Show the processes of a container", usage: "[OPTIONS] CONTAINER [PS OPTIONS]",
+            arguments: .atLeast(1),
             isInterspersed: false
         ) { flags in
             let format = flags.string("format", "f", default: "table", "table or json")
@@ -88,7 +89,8 @@ extension Commands {
                 let processes = try container.cgroup.processes()
                 switch format.value {
                 case "json": print(processes.json.serialized())
-                case "table": try printTable(of: processes, arguments.count > 1 ? Array(arguments.dropFirst()) : ["-ef"])
+                case "table":
+                    try printTable(of: processes, arguments.count > 1 ? Array(arguments.dropFirst()) : ["-ef"])
                 default: throw CommandFailure(message: "invalid format option", status: 1)
                 }
                 return 0
@@ -98,9 +100,11 @@ extension Commands {
 
     /// Lets ps(1) list everything, and shows the lines that are about `processes`.
     private static func printTable(of processes: [Int32], _ options: [String]) throws {
-        guard let path = ["/usr/bin/ps", "/bin/ps", "/run/current-system/sw/bin/ps"].first(where: {
-            FileDescriptor.currentDirectory.exists($0)
-        }) else { throw CommandFailure(message: "ps is not installed; use --format json", status: 1) }
+        guard
+            let path = ["/usr/bin/ps", "/bin/ps", "/run/current-system/sw/bin/ps"].first(where: {
+                FileDescriptor.currentDirectory.exists($0)
+            })
+        else { throw CommandFailure(message: "ps is not installed; use --format json", status: 1) }
         let output = try Subprocess.run(.init(path, arguments: ["ps"] + options), outputLimit: 64 << 20)
         guard output.status.isSuccess else {
             throw CommandFailure(message: "ps failed: \(output.standardErrorText)", status: 1)

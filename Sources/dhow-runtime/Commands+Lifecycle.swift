@@ -100,12 +100,12 @@ extension Commands {
                 do {
                     try surroundings.seal()
                     let ready = try launch.load(arguments[0], surroundings, isDetached: true)
-                    let made = try surroundings.runtime.create(
-                        ready.specification, text: ready.text, ready.options, startsLater: true)
+                    let created = try surroundings.runtime.create(
+                        ready.specification, text: ready.text, ready.options)
                     do {
-                        try launch.writePIDFile(made.created.pid)
+                        try launch.writePIDFile(created.pid)
                     } catch {
-                        made.created.destroy()
+                        created.destroy()
                         try? surroundings.runtime.forget(arguments[0])
                         throw error
                     }
@@ -132,12 +132,14 @@ extension Commands {
                     let ready = try launch.load(id, surroundings, isDetached: detach.value)
                     // Before the process exists, so that no signal is lost.
                     let foreground = detach.value ? nil : try Foreground()
-                    let (_, created) = try surroundings.runtime.create(
-                        ready.specification, text: ready.text, ready.options, startsLater: false)
+                    let created = try surroundings.runtime.launch(
+                        ready.specification, text: ready.text, ready.options)
                     do {
                         try launch.writePIDFile(created.pid)
                         let relay = try created.console.flatMap { try foreground?.attach(to: $0) }
-                        try created.release()
+                        try created.beginRelease()
+                        try surroundings.runtime.register(created, ready.specification, ready.options)
+                        try created.finishRelease()
                         guard let foreground else { return 0 }
                         let status = try foreground.wait(for: created.process, relay)
                         if keep.value { return status }
@@ -169,7 +171,8 @@ extension Commands {
 
     static var kill: Command<Action> {
         Command(
-            "kill", "Send a signal to a container's first process (SIGTERM by default)", usage: "[OPTIONS] CONTAINER [SIGNAL]",
+            "kill", "Send a signal to a container's first process (SIGTERM by default)",
+            usage: "[OPTIONS] CONTAINER [SIGNAL]",
             arguments: .between(1, 2)
         ) { flags in
             let all = flags.bool("all", "a", "Send the signal to all processes of the container")

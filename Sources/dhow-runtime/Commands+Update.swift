@@ -36,7 +36,8 @@ struct UpdateFlags {
             ("cpu-rt-runtime", "CPU realtime runtime in microseconds"), ("cpu-idle", "1 for the idle scheduler, or 0"),
             ("kernel-memory", "Obsolete"), ("kernel-memory-tcp", "Kernel memory for TCP buffers in bytes"),
             ("memory", "Memory limit in bytes"), ("memory-reservation", "Memory reservation in bytes"),
-            ("memory-swap", "Memory plus swap in bytes; -1 is unlimited"), ("pids-limit", "Limit of tasks; -1 is unlimited"),
+            ("memory-swap", "Memory plus swap in bytes; -1 is unlimited"),
+            ("pids-limit", "Limit of tasks; -1 is unlimited"),
         ]
         var numbers: [String: Flag<String>] = [:]
         for (name, help) in names { numbers[name] = flags.string(name, type: "value", help) }

@@ -1,6 +1,6 @@
+import JSON
 import Kernel
 import OCI
-import JSON
 
 /// The runtime's log, in the two forms that callers of runc read.
 ///
@@ -37,7 +37,8 @@ final class Log: @unchecked Sendable {
         let now = DateTime(seconds: Timestamp.now.seconds).description
         let line: String
         if isJSON {
-            line = JSONValue.object(["level": .string(level), "msg": .string(message), "time": .string(now)]).serialized()
+            line = JSONValue.object(["level": .string(level), "msg": .string(message), "time": .string(now)])
+                .serialized()
         } else {
             line = "time=\"\(now)\" level=\(level) msg=\(JSONValue.string(message).serialized())"
         }

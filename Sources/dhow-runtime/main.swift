@@ -14,5 +14,9 @@ default:
     if words.first?.split(separator: "/").last == "docker-init" {
         InitProgram.run(arguments: Array(words.dropFirst()))
     }
+    // Before any work, as this process ends with it.
+    if words.contains(where: { $0 == "run" || $0 == "create" || $0 == "exec" }) {
+        try? SealedExecutable.ensure(arguments: words)
+    }
     exit(RuntimeProgram.run(words))
 }

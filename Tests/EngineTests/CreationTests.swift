@@ -53,7 +53,8 @@ struct ImageDefaultsTests {
         var own = config { $0.env = ["B=2", "C"] }
         own.inherit(config { $0.env = ["A=1", "B=1", "C=1"] })
         #expect(own.env == ["B=2", "C", "A=1"])
-        #expect(Environment.merge(["PATH=/bin", "TERM=x"], ["PATH=/usr/bin", "TERM", "N=1"]) == ["PATH=/usr/bin", "N=1"])
+        #expect(
+            Environment.merge(["PATH=/bin", "TERM=x"], ["PATH=/usr/bin", "TERM", "N=1"]) == ["PATH=/usr/bin", "N=1"])
     }
 
     @Test func listsAreUnitedAndLabelsOverridden() {
@@ -93,7 +94,8 @@ struct BindTests {
     }
 
     @Test(arguments: [
-        "", "/a", "a:b", "/a:b", "/a:/", "/a:/b:xx", "/a:/b:ro,rw", "/a:/b:ro:z", ":/b", "/a::ro", "/a:ro", "v:/b:rslave",
+        "", "/a", "a:b", "/a:b", "/a:/", "/a:/b:xx", "/a:/b:ro,rw", "/a:/b:ro:z", ":/b", "/a::ro", "/a:ro",
+        "v:/b:rslave",
         "/a:/b:nocopy", "/a:/b:ro,ro",
     ])
     func whatIsNoBindIsRefused(text: String) {

@@ -18,7 +18,8 @@ struct RestartTests {
     @Test func policies() {
         func restarts(_ name: String, code: Int, count: Int = 0, maximum: Int = 0, stopped: Bool = false) -> Bool {
             RestartDecision.restarts(
-                RestartPolicy(name: name, maximumRetryCount: maximum), exitCode: code, count: count, wasStopped: stopped)
+                RestartPolicy(name: name, maximumRetryCount: maximum), exitCode: code, count: count, wasStopped: stopped
+            )
         }
         #expect(!restarts("no", code: 1) && !restarts("", code: 1))
         #expect(restarts("always", code: 0) && !restarts("always", code: 0, stopped: true))
@@ -77,7 +78,8 @@ struct HealthTests {
 struct StatusTextTests {
     @Test func wordsForTimes() {
         let words: [(Double, String)] = [
-            (0.5, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (600, "10 minutes"),
+            (0.5, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"),
+            (600, "10 minutes"),
             (3600, "About an hour"), (7200, "2 hours"), (86_400 * 3, "3 days"), (86_400 * 21, "3 weeks"),
             (86_400 * 90, "3 months"), (86_400 * 365 * 3, "3 years"),
         ]

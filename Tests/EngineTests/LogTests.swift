@@ -69,7 +69,12 @@ final class LogTests {
         #expect(Array(framed[0..<8]) == [1, 0, 0, 0, 0, 0, 0, 7])
         #expect(Array(framed[15..<23]) == [2, 0, 0, 0, 0, 0, 0, 7])
         #expect(try all(reader { $0.stdout = false }) == "line 2\n")
-        #expect(try all(reader { $0.timestamps = true; $0.tail = 1 }) == "2023-11-14T22:13:22.000000005Z line 2\n")
+        #expect(
+            try all(
+                reader {
+                    $0.timestamps = true
+                    $0.tail = 1
+                }) == "2023-11-14T22:13:22.000000005Z line 2\n")
     }
 
     @Test func aFollowerMissesAndRepeatsNothingWhileTheLogRotates() throws {

@@ -35,8 +35,9 @@ final class RuntimeTests {
         shutdown(stream.descriptor, Int32(SHUT_WR))
         #expect(try await exit.value().statusCode == 3)
         #expect(try await removal.value().statusCode == 3)
-        let frames = workshop.readAll(stream.descriptor)
-        #expect(frames == [1, 0, 0, 0, 0, 0, 0, 5] + Array("hello".utf8) + [2, 0, 0, 0, 0, 0, 0, 4] + Array("bad\n".utf8))
+        let frames = try await workshop.readAll(stream.descriptor)
+        #expect(
+            frames == [1, 0, 0, 0, 0, 0, 0, 5] + Array("hello".utf8) + [2, 0, 0, 0, 0, 0, 0, 4] + Array("bad\n".utf8))
         // The image's anonymous volume went with it.
         #expect(try await engine.volumes(Filters()).volumes.isEmpty)
         #expect(workshop.remains().isEmpty)
@@ -57,7 +58,10 @@ final class RuntimeTests {
             try await workshop.create(engine, ["true"]) { $0.hostConfig?.networkMode = "bridge" }
         }
         await #expect(throws: EngineError.self) {
-            try await workshop.create(engine, ["true"]) { $0.config.user = ""; $0.hostConfig?.binds = ["x"] }
+            try await workshop.create(engine, ["true"]) {
+                $0.config.user = ""
+                $0.hostConfig?.binds = ["x"]
+            }
         }
         #expect(workshop.remains().isEmpty)
         await engine.close()
@@ -66,7 +70,8 @@ final class RuntimeTests {
     @Test func runningContainersAreFoundAgain() async throws {
         var engine = try await workshop.open()
         try await workshop.makeImage(engine)
-        let runs = try await workshop.create(engine, ["sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done"])
+        let runs = try await workshop.create(
+            engine, ["sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done"])
         let ends = try await workshop.create(engine, ["sh", "-c", "sleep 1; exit 42"])
         let killed = try await workshop.create(engine, ["sleep", "1000"])
         for id in [runs, ends, killed] { try await engine.startContainer(id) }
@@ -106,7 +111,7 @@ final class RuntimeTests {
         request.attachStdout = true
         let exec = try await engine.createExec(made, request)
         let stream = try #require(try await engine.startExec(exec, ExecStartRequest()))
-        #expect(workshop.readAll(stream.descriptor) == [1, 0, 0, 0, 0, 0, 0, 6] + Array("value\n".utf8))
+        #expect(try await workshop.readAll(stream.descriptor) == [1, 0, 0, 0, 0, 0, 0, 6] + Array("value\n".utf8))
         #expect(try await engine.inspectExec(exec).exitCode == 7)
         await #expect(throws: EngineError.self) { try await engine.startExec(exec, ExecStartRequest()) }
         try await engine.stopContainer(made, signal: "", timeout: 0)
@@ -189,18 +194,24 @@ final class Workshop: Sendable {
         return options
     }
 
-    /// Everything up to the end; blocks.
-    func readAll(_ descriptor: CInt) -> [UInt8] {
+    /// Everything up to the end. Waits without blocking: a test holds a thread of the cooperative pool, which the engine
+    /// needs.
+    func readAll(_ descriptor: CInt) async throws -> [UInt8] {
         defer { Glibc.close(descriptor) }
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&poller, 1, 20_000) == 1 else { return bytes }
+        for _ in 0..<2000 {
             let count = read(descriptor, &chunk, chunk.count)
-            if count <= 0 { return bytes }
-            bytes += chunk[..<count]
+            if count > 0 {
+                bytes += chunk[..<count]
+            } else if count < 0, errno == EAGAIN {
+                try await Task.sleep(for: .milliseconds(10))
+            } else {
+                return bytes
+            }
         }
+        return bytes
     }
 
     /// Kills the one process whose command line names the container's own directory.

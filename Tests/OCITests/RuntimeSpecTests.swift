@@ -79,6 +79,7 @@ import Testing
             ociVersion: "1.2.0", id: "c", status: "created", pid: 42, bundle: "/b", annotations: ["k": "v"])
         #expect(
             state.json.serialized()
-                == #"{"ociVersion":"1.2.0","id":"c","status":"created","pid":42,"bundle":"/b","annotations":{"k":"v"}}"#)
+                == #"{"ociVersion":"1.2.0","id":"c","status":"created","pid":42,"bundle":"/b","annotations":{"k":"v"}}"#
+        )
     }
 }

@@ -144,8 +144,9 @@ extension LaunchChild {
 /// Labels of security modules.
 enum SecurityLabels {
     static func setAppArmorProfile(_ name: String) throws {
-        guard FileDescriptor.currentDirectory.exists("/sys/module/apparmor/parameters/enabled")
-            || FileDescriptor.currentDirectory.exists("/proc/self/attr/apparmor")
+        guard
+            FileDescriptor.currentDirectory.exists("/sys/module/apparmor/parameters/enabled")
+                || FileDescriptor.currentDirectory.exists("/proc/self/attr/apparmor")
         else {
             throw RuntimeError(
                 .invalidSpecification, "apparmor profile \"\(name)\" requested, but the host has no AppArmor")
@@ -158,7 +159,8 @@ enum SecurityLabels {
 
     static func setSELinuxLabel(_ label: String) throws {
         guard isSELinuxEnabled else {
-            throw RuntimeError(.invalidSpecification, "selinux label is specified in config, but selinux is disabled or not supported")
+            throw RuntimeError(
+                .invalidSpecification, "selinux label is specified in config, but selinux is disabled or not supported")
         }
         let file = try FileDescriptor.open("/proc/self/attr/exec", .writeOnly)
         try file.writeAll(label)
@@ -166,6 +168,7 @@ enum SecurityLabels {
 
     static var isSELinuxEnabled: Bool { FileDescriptor.currentDirectory.exists("/sys/fs/selinux/enforce") }
     static var isAppArmorEnabled: Bool {
-        (try? FileDescriptor.currentDirectory.readText("/sys/module/apparmor/parameters/enabled"))?.hasPrefix("Y") ?? false
+        (try? FileDescriptor.currentDirectory.readText("/sys/module/apparmor/parameters/enabled"))?.hasPrefix("Y")
+            ?? false
     }
 }

@@ -20,6 +20,9 @@ final class LaunchChild {
         var preparedMounts: [Int: FileDescriptor] = [:]
         /// The way into the cgroup, unless the parent places the process.
         var entrance: CgroupEntrance?
+        /// For the container's own view of cgroups: what the host has, and the container's directories by controller.
+        var cgroupHost: CgroupHost?
+        var cgroupPaths: [String: String] = [:]
         /// Whether the parent has to do something before the child may go on.
         var awaitsPlacement = true
         /// The container to join.

@@ -175,7 +175,8 @@ enum ExecPlan {
         if declared.contains(.user) { plan.steps.append(.becomeRoot) }
         plan.steps.append(.startSession)
         if !options.noNewKeyring { plan.steps.append(.joinSessionKeyring("_ses." + target.id)) }
-        var processSteps = try ProcessSteps.compile(process, linux: linux, options: options, namespaces: plan.namespaces)
+        var processSteps = try ProcessSteps.compile(
+            process, linux: linux, options: options, namespaces: plan.namespaces)
         processSteps.removeAll { $0 == .runHooks(.startContainer) }
         if plan.hasTerminal {
             plan.steps.append(

@@ -7,7 +7,8 @@ extension LaunchChild {
             throw RuntimeError(.system, "no container was given to join")
         }
         // Before its mounts become ours: a container without a mount namespace has only its root directory.
-        let rootDirectory = kinds.contains(.mount) ? nil : try FileDescriptor.open("/proc/\(pid)/root", [.path, .directory])
+        let rootDirectory =
+            kinds.contains(.mount) ? nil : try FileDescriptor.open("/proc/\(pid)/root", [.path, .directory])
         var flags = Namespaces()
         for kind in kinds where try isForeign(kind, pid) { flags.insert(kind.flag) }
         if !flags.isEmpty { try Namespaces.join(container.descriptor, flags) }

@@ -10,18 +10,22 @@ enum HookRunner {
         guard !hooks.isEmpty else { return }
         let input = Array(state.json.serialized().utf8)
         for (index, hook) in hooks.enumerated() {
-            try run(hook, "error running \(kind.rawValue) hook #\(index)", input)
+            try run(hook, kind, "error running \(kind.rawValue) hook #\(index)", input)
         }
     }
 
-    private static func run(_ hook: Hook, _ what: String, _ input: [UInt8]) throws(RuntimeError) {
+    private static func run(
+        _ hook: Hook, _ kind: HookKind, _ what: String, _ input: [UInt8]
+    ) throws(RuntimeError) {
+        // Without one of its own a hook has the runtime's environment, but not inside the container.
+        let environment = hook.env ?? (kind == .startContainer ? [] : nil)
         var configuration = Subprocess.Configuration(
-            hook.path, arguments: hook.args?.isEmpty == false ? hook.args : [hook.path], environment: hook.env ?? [])
+            hook.path, arguments: hook.args?.isEmpty == false ? hook.args : [hook.path], environment: environment)
         configuration.startsSession = false
         let output: Subprocess.Output
         do throws(KernelError) {
             output = try Subprocess.run(
-                configuration, input: input, timeoutMilliseconds: hook.timeout.map { $0 * 1000 }, outputLimit: 16 << 10)
+                configuration, input: input, timeoutMilliseconds: hook.timeout.map { min($0, 1_000_000_000) * 1000 }, outputLimit: 16 << 10)
         } catch {
             throw RuntimeError(.hookFailed, "\(what): cannot run \(hook.path): \(error.code)")
         }

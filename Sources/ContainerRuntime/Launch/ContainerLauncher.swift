@@ -16,14 +16,16 @@ public enum ContainerLauncher {
         _ specification: RuntimeSpec, _ options: LaunchOptions
     ) throws(RuntimeError) -> CreatedContainer {
         let plan = try LaunchPlan(specification, options)
-        let cgroup = try container(cgroupOf: specification, options)
-        var launch = try Launch(plan, specification, options, cgroup)
+        let host: CgroupHost
+        do throws(CgroupError) { host = try CgroupHost.current() } catch { throw RuntimeError(error) }
+        let cgroup = try cgroup(of: specification, on: host, options)
+        var launch = try Launch(plan, specification, options, cgroup, host)
         return try launch.run()
     }
 
     /// The cgroup that a specification names; it need not exist yet.
-    public static func container(
-        cgroupOf specification: RuntimeSpec, _ options: LaunchOptions
+    static func cgroup(
+        of specification: RuntimeSpec, on host: CgroupHost, _ options: LaunchOptions
     ) throws(RuntimeError) -> any Cgroup {
         var properties: [String: String] = [:]
         let prefix = "org.systemd.property."
@@ -31,7 +33,7 @@ public enum ContainerLauncher {
             properties[String(name.dropFirst(prefix.utf8.count))] = value
         }
         do throws(CgroupError) {
-            return try CgroupHost.current().cgroup(
+            return try host.cgroup(
                 path: specification.linux?.cgroupsPath, containerID: options.id,
                 driver: options.usesSystemdCgroup ? .systemd : .cgroupfs, properties: properties,
                 rootless: options.isRootless)

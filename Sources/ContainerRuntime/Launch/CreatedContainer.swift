@@ -19,18 +19,21 @@ public final class CreatedContainer {
     private let hooks: Hooks?
     private var state: RuntimeState
     private let seccomp: SeccompProgram?
+    /// Whether its processes all end with the first one.
+    private let hasPIDNamespace: Bool
     private var isDestroyed = false
 
     init(
         pid: Int32, process: ProcessDescriptor, console: FileDescriptor?, cgroup: any Cgroup, channel: LaunchChannel,
-        hooks: Hooks?, state: RuntimeState, seccomp: SeccompProgram?
+        plan: LaunchPlan, state: RuntimeState, seccomp: SeccompProgram?
     ) {
         self.pid = pid
         self.process = process
         self.console = console
         self.cgroup = cgroup
         self.channel = channel
-        self.hooks = hooks
+        hooks = plan.hooks
+        hasPIDNamespace = plan.namespaces.created.contains(.pid)
         self.state = state
         self.seccomp = seccomp
     }
@@ -48,7 +51,8 @@ public final class CreatedContainer {
         do throws(KernelError) {
             try channel.send(.start)
         } catch {
-            throw RuntimeError(.notRunning, "cannot start the container: its process has ended", errno: error.code.rawValue)
+            throw RuntimeError(
+                .notRunning, "cannot start the container: its process has ended", errno: error.code.rawValue)
         }
     }
 
@@ -86,14 +90,18 @@ public final class CreatedContainer {
     public func destroy() -> [String] {
         guard !isDestroyed else { return [] }
         isDestroyed = true
-        try? process.send(signal: .kill)
         var problems: [String] = []
+        if (try? process.hasExited) != true {
+            try? process.send(signal: .kill)
+            // A frozen process would die only when it is thawed.
+            if (try? cgroup.isFrozen()) == true { try? cgroup.thaw() }
+        }
+        _ = try? process.wait()
         do throws(CgroupError) {
-            if cgroup.exists { try cgroup.killAll() }
+            if !hasPIDNamespace, cgroup.exists { try cgroup.killAll() }
         } catch {
             problems.append(error.message)
         }
-        _ = try? process.wait()
         do throws(CgroupError) { try cgroup.destroy() } catch { problems.append(error.message) }
         state.status = "stopped"
         state.pid = nil

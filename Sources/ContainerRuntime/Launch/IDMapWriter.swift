@@ -19,7 +19,8 @@ enum IDMapWriter {
             try FileDescriptor.open("/proc/\(pid)/\(file)", .writeOnly).writeAll(lines.joined())
         } catch {
             throw RuntimeError(
-                .invalidSpecification, "cannot write \(file) of the user namespace: \(error.code)", errno: error.code.rawValue)
+                .invalidSpecification, "cannot write \(file) of the user namespace: \(error.code)",
+                errno: error.code.rawValue)
         }
     }
 
@@ -35,7 +36,8 @@ enum IDMapWriter {
         let path = ["/usr/bin/", "/bin/", "/run/wrappers/bin/", "/usr/sbin/"].map { $0 + program }
             .first { FileDescriptor.currentDirectory.exists($0) }
         guard let path else {
-            throw RuntimeError(.system, "mapping several identifiers without root needs \(program), which is not installed")
+            throw RuntimeError(
+                .system, "mapping several identifiers without root needs \(program), which is not installed")
         }
         let output = try Subprocess.run(.init(path, arguments: [program, "\(pid)"] + arguments))
         guard output.status.isSuccess else {

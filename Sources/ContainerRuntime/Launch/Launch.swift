@@ -9,6 +9,7 @@ struct Launch {
     private let specification: RuntimeSpec
     private let options: LaunchOptions
     private let cgroup: any Cgroup
+    private let cgroupHost: CgroupHost
     private var state: RuntimeState
     private var seccomp: SeccompProgram?
 
@@ -17,12 +18,14 @@ struct Launch {
     private var console: FileDescriptor?
 
     init(
-        _ plan: LaunchPlan, _ specification: RuntimeSpec, _ options: LaunchOptions, _ cgroup: any Cgroup
+        _ plan: LaunchPlan, _ specification: RuntimeSpec, _ options: LaunchOptions, _ cgroup: any Cgroup,
+        _ cgroupHost: CgroupHost
     ) throws(RuntimeError) {
         self.plan = plan
         self.specification = specification
         self.options = options
         self.cgroup = cgroup
+        self.cgroupHost = cgroupHost
         state = RuntimeState(
             ociVersion: specification.ociVersion, id: options.id, status: "creating", pid: nil, bundle: options.bundle,
             annotations: specification.annotations)
@@ -62,6 +65,8 @@ struct Launch {
         let channels = try LaunchChannel.pair()
         var inheritance = LaunchChild.Inheritance(
             plan: plan, options: options, channel: channels.child, state: state, seccomp: seccomp)
+        inheritance.cgroupHost = cgroupHost
+        inheritance.cgroupPaths = cgroup.directories
         inheritance.preparedMounts = try PreparedMounts.make(for: plan, specification)
         if plan.hasTerminal, let path = options.consoleSocket {
             inheritance.consoleSocket = try Socket.connect(to: path)
@@ -88,7 +93,7 @@ struct Launch {
         try follow(channels.parent)
         guard let process else { throw RuntimeError(.system, "the container has no process") }
         return CreatedContainer(
-            pid: pid, process: process, console: console, cgroup: cgroup, channel: channels.parent, hooks: plan.hooks,
+            pid: pid, process: process, console: console, cgroup: cgroup, channel: channels.parent, plan: plan,
             state: state, seccomp: seccomp)
     }
 
@@ -169,7 +174,7 @@ struct Launch {
                 self.pid = pid
                 process = ProcessDescriptor(descriptor)
                 state.pid = Int(pid)
-                // It was forked after the placement, so it is in the right cgroup.
+            // It was forked after the placement, so it is in the right cgroup.
             case .created:
                 state.status = "created"
                 return

@@ -27,7 +27,9 @@ enum NetworkDevices {
         return index
     }
 
-    private static func acknowledge(_ socket: FileDescriptor, _ operation: String, _ subject: String) throws(KernelError) {
+    private static func acknowledge(_ socket: FileDescriptor, _ operation: String, _ subject: String)
+        throws(KernelError)
+    {
         let answer = try socket.receive(count: 4096).bytes
         // struct nlmsghdr: 16 bytes; NLMSG_ERROR (2) holds a negative errno.
         guard answer.count >= 20, answer[4] == 2 else { return }

@@ -32,9 +32,12 @@ enum PreparedMounts {
     }
 
     private static func bind(_ mount: MountPlan, _ plan: LaunchPlan) throws -> FileDescriptor? {
-        guard case .bind(let source, let recursive) = mount.kind, let mapping = mount.idMapping else { return nil }
+        guard case .bind(let source, let recursive) = mount.kind else { return nil }
+        let isClosed = plan.namespaces.contains(.user) && !isOpenToAll(source)
+        guard mount.idMapping != nil || isClosed else { return nil }
         do {
             let tree = try isolated(try FileDescriptor.open(source, .path), recursive: recursive)
+            guard let mapping = mount.idMapping else { return tree }
             let uids = mapping.uidMappings.isEmpty ? plan.uidMappings : mapping.uidMappings
             let gids = mapping.gidMappings.isEmpty ? plan.gidMappings : mapping.gidMappings
             guard !uids.isEmpty, !gids.isEmpty else {
@@ -50,6 +53,18 @@ enum PreparedMounts {
                 .system, "error mounting \"\(source)\" to rootfs at \"\(mount.destination)\": \(error)",
                 errno: error.code.rawValue)
         }
+    }
+
+    /// Whether everyone may reach a path; the root of a user namespace is nobody out here.
+    private static func isOpenToAll(_ path: String) -> Bool {
+        var directory = ""
+        for part in path.split(separator: "/").dropLast() {
+            directory += "/" + part
+            guard let status = try? FileDescriptor.currentDirectory.status(of: directory, followLinks: true),
+                status.permissions & 0o001 != 0
+            else { return false }
+        }
+        return true
     }
 
     /// A copy whose mounts do not take part in the host's propagation as peers, as those of the container's mount

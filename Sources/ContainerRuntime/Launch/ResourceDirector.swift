@@ -8,7 +8,8 @@ enum ResourceDirector {
     static func place(_ pid: Int32, _ plan: LinuxIntelRdt, id: String) throws(RuntimeError) {
         let directory = FileDescriptor.currentDirectory
         guard directory.exists(mountPoint + "/schemata") else {
-            throw RuntimeError(.invalidSpecification, "intelRdt is set in config, but Intel RDT is not supported or enabled")
+            throw RuntimeError(
+                .invalidSpecification, "intelRdt is set in config, but Intel RDT is not supported or enabled")
         }
         let name = plan.closID ?? id
         guard !name.isEmpty, !name.contains("/"), name != ".", name != ".." else {

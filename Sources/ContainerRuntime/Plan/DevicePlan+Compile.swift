@@ -18,7 +18,8 @@ extension DevicePlan {
         for (path, major, minor) in defaults where !plans.contains(where: { $0.path == path }) {
             plans.append(
                 DevicePlan(
-                    path: path, type: .characterDevice, mode: 0o666, number: DeviceNumber(major: major, minor: minor), uid: 0,
+                    path: path, type: .characterDevice, mode: 0o666, number: DeviceNumber(major: major, minor: minor),
+                    uid: 0,
                     gid: 0, isBound: areBound))
         }
         return plans

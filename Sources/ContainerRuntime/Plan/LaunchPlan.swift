@@ -87,7 +87,9 @@ extension LaunchPlan: CustomStringConvertible {
                 }
             }
         }
-        for limit in rlimits { lines.append("limit \(limit.resource) to \(limit.values.soft), at most \(limit.values.hard)") }
+        for limit in rlimits {
+            lines.append("limit \(limit.resource) to \(limit.values.soft), at most \(limit.values.hard)")
+        }
         if let oomScoreAdjustment { lines.append("adjust the OOM score by \(oomScoreAdjustment)") }
         lines += steps.map(\.description)
         return lines.joined(separator: "\n")

@@ -41,7 +41,8 @@ extension MountPlan {
         }
         if Self.isMadeReadOnlyLate(mount) { options.attributes.set.remove(.readOnly) }
         self.options = options
-        if let label, !label.isEmpty, case .fileSystem(let type, _) = kind, !["proc", "sysfs", "mqueue"].contains(type) {
+        if let label, !label.isEmpty, case .fileSystem(let type, _) = kind, !["proc", "sysfs", "mqueue"].contains(type)
+        {
             self.label = label
         }
     }

@@ -108,8 +108,9 @@ struct PlanCompiler {
         let mounts = specification.mounts ?? []
         // A /dev bound from outside is left as it is: it is someone else's directory.
         let hasOwnDevices = !mounts.contains {
-            cleanedPath($0.destination) == "/dev" && MountOptions($0.options ?? []).isBind || $0.type == "bind"
-                && cleanedPath($0.destination) == "/dev"
+            cleanedPath($0.destination) == "/dev" && MountOptions($0.options ?? []).isBind
+                || $0.type == "bind"
+                    && cleanedPath($0.destination) == "/dev"
         }
         guard hasOwnDevices, namespaces.contains(.mount) else { return }
         for device in try DevicePlan.all(linux.devices ?? [], areBound: namespaces.contains(.user)) {
@@ -124,7 +125,8 @@ struct PlanCompiler {
 
     private mutating func addHooksAndPaths() throws(RuntimeError) {
         let hooks = specification.hooks
-        let hasRuntimeHooks = !HookKind.prestart.hooks(in: hooks).isEmpty || !HookKind.createRuntime.hooks(in: hooks).isEmpty
+        let hasRuntimeHooks =
+            !HookKind.prestart.hooks(in: hooks).isEmpty || !HookKind.createRuntime.hooks(in: hooks).isEmpty
         if hasRuntimeHooks || options.namespacesReady != nil || !plan.netDevices.isEmpty { add(.awaitRuntimeHooks) }
         if !HookKind.createContainer.hooks(in: hooks).isEmpty { add(.runHooks(.createContainer)) }
 

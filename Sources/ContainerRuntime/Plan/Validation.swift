@@ -93,7 +93,8 @@ enum Validation {
             needed = .user
         } else if dotted == "kernel.hostname" {
             throw RuntimeError(
-                .invalidSpecification, "sysctl \"\(name)\" is not allowed as it conflicts with the OCI \"hostname\" field")
+                .invalidSpecification,
+                "sysctl \"\(name)\" is not allowed as it conflicts with the OCI \"hostname\" field")
         } else {
             needed = nil
         }

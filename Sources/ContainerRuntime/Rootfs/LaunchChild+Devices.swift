@@ -44,7 +44,8 @@ extension LaunchChild {
 
     /// Opens a terminal of the container's devpts and hands its master end to the parent or to the console socket.
     func openConsole(width: UInt32, height: UInt32, mounts: Bool) throws {
-        let master = try root.open("/dev/ptmx", [.readWrite, .noControllingTerminal], resolve: [.inRoot, .noMagicLinks])
+        let master = try root.open(
+            "/dev/ptmx", [.readWrite, .noControllingTerminal], resolve: [.inRoot, .noMagicLinks])
         let slave = try ContainerTerminal.open(master, width: width, height: height)
         if mounts {
             let target = try RootTree(root).target("/dev/console", isDirectory: false)

@@ -41,7 +41,8 @@ extension LaunchChild {
             directory = try FileDescriptor.open(path, [.path, .directory])
         } catch {
             throw RuntimeError(
-                .invalidSpecification, "cannot use the root file system \(path): \(error.code)", errno: error.code.rawValue)
+                .invalidSpecification, "cannot use the root file system \(path): \(error.code)",
+                errno: error.code.rawValue)
         }
         guard plan.namespaces.contains(.mount) else {
             root = directory
@@ -91,7 +92,9 @@ extension LaunchChild {
         // What is mounted elsewhere would stay reachable for someone who leaves the chroot.
         let path = try FileDescriptor.currentDirectory.readLinkText(root.procPath)
         for mount in try MountInfo.all().reversed() where mount.mountPoint != "/" {
-            if mount.mountPoint == path || mount.mountPoint.hasPrefix(path + "/") || path.hasPrefix(mount.mountPoint + "/") {
+            if mount.mountPoint == path || mount.mountPoint.hasPrefix(path + "/")
+                || path.hasPrefix(mount.mountPoint + "/")
+            {
                 continue
             }
             guard mount.type == "proc" || mount.type == "sysfs" else { continue }

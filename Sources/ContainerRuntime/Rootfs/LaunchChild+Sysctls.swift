@@ -6,7 +6,9 @@ extension LaunchChild {
     /// Written through the runtime's own /proc, which no image can replace: which namespace a parameter is of depends
     /// on who writes it, not on where /proc is mounted.
     func setSysctl(_ name: String, _ value: String) throws {
-        let path = sysctlWithDots(name).map { $0 == "." ? "/" : $0 == "/" ? "." : $0 }.reduce(into: "") { $0.append($1) }
+        let path = sysctlWithDots(name).map { $0 == "." ? "/" : $0 == "/" ? "." : $0 }.reduce(into: "") {
+            $0.append($1)
+        }
         guard !path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }) else {
             throw RuntimeError(.invalidSpecification, "sysctl \"\(name)\" is no name of a parameter")
         }
@@ -22,7 +24,8 @@ extension LaunchChild {
                 try Self.write(value, to: "sys/" + path, at: proc)
             }
         } catch {
-            throw RuntimeError(.system, "cannot set sysctl \(name) to \"\(value)\": \(error.code)", errno: error.code.rawValue)
+            throw RuntimeError(
+                .system, "cannot set sysctl \(name) to \"\(value)\": \(error.code)", errno: error.code.rawValue)
         }
     }
 

@@ -45,7 +45,8 @@ enum SeccompCompiler {
                 throw RuntimeError(.invalidSpecification, "seccomp: unknown operator \(argument.op)")
             }
             guard argument.index < 6 else {
-                throw RuntimeError(.invalidSpecification, "seccomp: argument \(argument.index) does not exist; 0 to 5 do")
+                throw RuntimeError(
+                    .invalidSpecification, "seccomp: argument \(argument.index) does not exist; 0 to 5 do")
             }
             comparisons.append(
                 scmp_arg_cmp(
@@ -68,7 +69,8 @@ enum SeccompCompiler {
                 let result = seccomp_rule_add_array(context, action, number, UInt32(group.count), group)
                 if result != 0 && result != -EEXIST {
                     throw RuntimeError(
-                        .invalidSpecification, "seccomp: cannot add a rule for \(name): error \(-result)", errno: -result)
+                        .invalidSpecification, "seccomp: cannot add a rule for \(name): error \(-result)",
+                        errno: -result)
                 }
             }
         }
@@ -97,7 +99,7 @@ enum SeccompCompiler {
     /// Calls that are newer than every one that the profile names get ENOSYS, so that programs fall back to older
     /// ones, in place of an error that looks like a lack of permission.
     private static func refusingUnknownCalls(above highest: Int32, _ program: [UInt8]) -> [UInt8] {
-        guard highest > 0, seccomp_arch_native() == AUDIT_ARCH_X86_64 || seccomp_arch_native() == AUDIT_ARCH_AARCH64
+        guard highest > 0, seccomp_arch_native() == auditArchX8664 || seccomp_arch_native() == auditArchAArch64
         else { return program }
         var prologue: [UInt8] = []
         func emit(_ code: UInt16, _ jumpTrue: UInt8, _ jumpFalse: UInt8, _ value: UInt32) {
@@ -115,8 +117,8 @@ enum SeccompCompiler {
     }
 
     // From linux/audit.h.
-    private static let AUDIT_ARCH_X86_64: UInt32 = 0xc000_003e
-    private static let AUDIT_ARCH_AARCH64: UInt32 = 0xc000_00b7
+    private static let auditArchX8664: UInt32 = 0xc000_003e
+    private static let auditArchAArch64: UInt32 = 0xc000_00b7
 
     private static let notify: UInt32 = 0x7fc0_0000
 

@@ -7,7 +7,7 @@ public struct ContainerStore: Sendable {
 
     public init(root: String) { self.root = root }
 
-    private func directory(of id: String) -> String { root + "/" + id }
+    func directory(of id: String) -> String { root + "/" + id }
 
     /// - Throws: `.usage` unless `id` is made of letters, digits and `_+-.` and is no special directory.
     static func check(_ id: String) throws(RuntimeError) {

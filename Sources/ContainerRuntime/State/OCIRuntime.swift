@@ -31,38 +31,47 @@ public struct OCIRuntime: Sendable {
         }
     }
 
-    /// Makes a container and its record. With `options.startSocket` unset, the container can only be started through
-    /// what is returned.
+    /// Makes a container that `start` will start, and its record.
     public func create(
-        _ specification: RuntimeSpec, text: [UInt8], _ options: LaunchOptions, startsLater: Bool
-    ) throws(RuntimeError) -> (stored: StoredContainer, created: CreatedContainer) {
+        _ specification: RuntimeSpec, text: [UInt8], _ options: LaunchOptions
+    ) throws(RuntimeError) -> CreatedContainer {
+        var options = options
+        options.startSocket = StoredContainer.startSocket(in: store.directory(of: options.id))
+        let created = try launch(specification, text: text, options)
+        do throws(RuntimeError) {
+            try register(created, specification, options)
+        } catch {
+            created.destroy()
+            try? store.remove(options.id)
+            throw error
+        }
+        return created
+    }
+
+    /// Makes a container that the caller starts and then registers: nobody can ask for what does not run yet, and its
+    /// program need not wait for the record to be written.
+    public func launch(
+        _ specification: RuntimeSpec, text: [UInt8], _ options: LaunchOptions
+    ) throws(RuntimeError) -> CreatedContainer {
         let directory = try store.reserve(options.id)
         do throws(RuntimeError) {
-            var options = options
-            if startsLater { options.startSocket = StoredContainer.startSocket(in: directory) }
             do throws(KernelError) {
                 try FileDescriptor.currentDirectory.writeFile(
                     StoredContainer.specificationPath(in: directory), text, creating: true, mode: 0o600)
             } catch {
                 throw RuntimeError(error)
             }
-            let created = try ContainerLauncher.create(specification, options)
-            do throws(RuntimeError) {
-                let stored = try record(specification, options, created, directory)
-                return (stored, created)
-            } catch {
-                created.destroy()
-                throw error
-            }
+            return try ContainerLauncher.create(specification, options)
         } catch {
             try? store.remove(options.id)
             throw error
         }
     }
 
-    private func record(
-        _ specification: RuntimeSpec, _ options: LaunchOptions, _ created: CreatedContainer, _ directory: String
-    ) throws(RuntimeError) -> StoredContainer {
+    /// Writes the record by which the other operations find a container.
+    public func register(
+        _ created: CreatedContainer, _ specification: RuntimeSpec, _ options: LaunchOptions
+    ) throws(RuntimeError) {
         var record = ContainerRecord()
         record.id = options.id
         record.ociVersion = specification.ociVersion
@@ -75,7 +84,6 @@ public struct OCIRuntime: Sendable {
         record.cgroup = created.cgroup.reference
         record.annotations = specification.annotations
         try store.save(record)
-        return StoredContainer(record: record, directory: directory)
     }
 
     /// Starts a created container, and returns when its program has been executed.
@@ -193,7 +201,9 @@ public struct OCIRuntime: Sendable {
         let hooks = (try? container.specification())?.hooks
         try store.remove(container.id)
         for hook in HookKind.poststop.hooks(in: hooks) {
-            do throws(RuntimeError) { try HookRunner.run([hook], .poststop, state: state) } catch { warn(error.message) }
+            do throws(RuntimeError) { try HookRunner.run([hook], .poststop, state: state) } catch {
+                warn(error.message)
+            }
         }
     }
 

@@ -28,8 +28,9 @@ package struct BindSpecification: Equatable, Sendable {
         if parts.count == 2, Options(parts[1]) != nil { throw invalid() }
         guard let options = Options(mode) else { throw .invalid("invalid mode: \(mode)") }
         guard PathText.isAbsolute(target) else {
-            throw invalid("invalid mount config for type \"\(isBind ? "bind" : "volume")\": "
-                + "invalid mount path: '\(target)' mount path must be absolute")
+            throw invalid(
+                "invalid mount config for type \"\(isBind ? "bind" : "volume")\": "
+                    + "invalid mount path: '\(target)' mount path must be absolute")
         }
         target = PathText.clean(target)
         if target == "/" { throw invalid("invalid specification: destination can't be '/'") }

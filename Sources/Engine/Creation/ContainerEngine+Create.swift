@@ -271,7 +271,8 @@ extension ContainerEngine {
                 volume = try storage.volumes.create(
                     mount.name.isEmpty ? nil : mount.name, driver: mount.driver.isEmpty ? "local" : mount.driver,
                     labels: (options?.labels ?? [:]).merging(
-                        mount.isAnonymous ? ["com.docker.volume.anonymous": ""] : [:]) { own, _ in own },
+                        mount.isAnonymous ? ["com.docker.volume.anonymous": ""] : [:]
+                    ) { own, _ in own },
                     options: options?.driverConfig?.options ?? [:])
             } catch {
                 throw EngineError(

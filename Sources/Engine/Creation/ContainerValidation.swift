@@ -22,7 +22,8 @@ package enum ContainerValidation {
             throw .invalid("invalid command: a word must not contain a NUL byte")
         }
         guard config.hostname.utf8.count <= 64 else {
-            throw .invalid("invalid hostname: \"\(config.hostname)\" is longer than the 64 bytes that the kernel allows")
+            throw .invalid(
+                "invalid hostname: \"\(config.hostname)\" is longer than the 64 bytes that the kernel allows")
         }
         if let health = config.healthcheck { try check(health) }
         if let timeout = config.stopTimeout, timeout < -1 { throw .invalid("invalid stop timeout: \(timeout)") }
@@ -71,12 +72,16 @@ package enum ContainerValidation {
         if let requests = host.resources.deviceRequests, !requests.isEmpty {
             let request = requests[0]
             let what = request.driver.isEmpty ? "\(request.capabilities ?? [])" : "\"\(request.driver)\""
-            throw EngineError(.notImplemented, "could not select device driver \(what): device requests are not supported")
+            throw EngineError(
+                .notImplemented, "could not select device driver \(what): device requests are not supported")
         }
         guard host.links?.isEmpty ?? true else {
-            throw EngineError(.notImplemented, "links between containers need a bridge network, which this version lacks")
+            throw EngineError(
+                .notImplemented, "links between containers need a bridge network, which this version lacks")
         }
-        if !host.cgroup.isEmpty { throw EngineError(.notImplemented, "joining another container's cgroup is not supported") }
+        if !host.cgroup.isEmpty {
+            throw EngineError(.notImplemented, "joining another container's cgroup is not supported")
+        }
     }
 
     package static func check(_ policy: RestartPolicy) throws(EngineError) {

@@ -44,8 +44,9 @@ package struct MountPlan {
         }
         for path in (request.config.volumes ?? [:]).keys.sorted() {
             guard PathText.isAbsolute(path) else {
-                throw .invalid("invalid volume specification: '\(path)': invalid mount path: '\(path)' mount path must "
-                    + "be absolute")
+                throw .invalid(
+                    "invalid volume specification: '\(path)': invalid mount path: '\(path)' mount path must "
+                        + "be absolute")
             }
             let destination = PathText.clean(path)
             if destination == "/" { throw .invalid("invalid specification: destination can't be '/'") }
@@ -136,7 +137,8 @@ package struct MountPlan {
         case "tmpfs":
             try fill(&mount, tmpfs: request, invalid)
         case "image":
-            throw EngineError(.notImplemented, "mounts of type \"image\" are not supported; use a volume, or bind a path")
+            throw EngineError(
+                .notImplemented, "mounts of type \"image\" are not supported; use a volume, or bind a path")
         default:
             throw .invalid("mount type unknown: \"\(request.type)\"")
         }

@@ -108,7 +108,8 @@ package enum ResourceValidation {
         }
         if resources.nanoCpus > 0, !host.hasCPU {
             throw .invalid(
-                "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted")
+                "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted"
+            )
         }
         if resources.nanoCpus < 0 || resources.nanoCpus > Int64(host.cpuCount) * 1_000_000_000 {
             throw .invalid(

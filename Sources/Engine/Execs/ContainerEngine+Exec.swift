@@ -124,8 +124,9 @@ extension ContainerEngine {
         process.terminal = request.tty ? true : nil
         if !request.workingDir.isEmpty {
             guard PathText.isAbsolute(request.workingDir) else {
-                throw EngineError.invalid("the working directory '\(request.workingDir)' is invalid, it needs to be an "
-                    + "absolute path")
+                throw EngineError.invalid(
+                    "the working directory '\(request.workingDir)' is invalid, it needs to be an "
+                        + "absolute path")
             }
             process.cwd = PathText.clean(request.workingDir)
         }
@@ -179,7 +180,9 @@ extension ContainerEngine {
     /// Called on the monitor client's thread.
     func execExited(_ id: String, _ code: Int32) {
         execs.exited(id, Int(code))
-        guard let record = try? execs.find(id), let container = registry.container(id: record.containerID) else { return }
+        guard let record = try? execs.find(id), let container = registry.container(id: record.containerID) else {
+            return
+        }
         post(container, "exec_die", ["execID": id, "exitCode": "\(code)"])
     }
 }

@@ -59,7 +59,8 @@ final class ExecRegistry: Sendable {
     /// The execs of a container that have not ended.
     func running(inContainer id: String) -> [String] {
         records.withLock { records in
-            records.values.filter { $0.containerID == id && $0.endedAt == nil && $0.phase != .created }.map(\.id).sorted()
+            records.values.filter { $0.containerID == id && $0.endedAt == nil && $0.phase != .created }.map(\.id)
+                .sorted()
         }
     }
 

@@ -10,7 +10,9 @@ extension ContainerEngine {
                 labels: request.labels ?? [:], options: request.driverOpts ?? [:])
             return (volume, !isKnown)
         }
-        if isNew { events.post(type: "volume", action: "create", id: volume.name, attributes: ["driver": volume.driver]) }
+        if isNew {
+            events.post(type: "volume", action: "create", id: volume.name, attributes: ["driver": volume.driver])
+        }
         return Self.describe(volume)
     }
 
@@ -37,7 +39,9 @@ extension ContainerEngine {
         list.volumes = try await blocking { try self.storage.volumes.list() }.filter { volume in
             if let isDangling, isDangling == !containers(usingVolume: volume.name).isEmpty { return false }
             let names = filters["name"]
-            if !names.isEmpty, !names.contains(where: { name in volume.name.indices.contains { volume.name[$0...].hasPrefix(name) } }) {
+            if !names.isEmpty,
+                !names.contains(where: { name in volume.name.indices.contains { volume.name[$0...].hasPrefix(name) } })
+            {
                 return false
             }
             return filters.matchesExactly("driver", volume.driver) && filters.matchesLabels("label", volume.labels)
@@ -60,7 +64,9 @@ extension ContainerEngine {
     public func pruneVolumes(_ filters: Filters) async throws -> VolumePruneReport {
         let filter = try PruneFilter(filters, more: ["all"])
         let all: Bool
-        do throws(InvalidFilter) { all = try filters.bool("all") ?? false } catch { throw EngineError.invalid("\(error)") }
+        do throws(InvalidFilter) { all = try filters.bool("all") ?? false } catch {
+            throw EngineError.invalid("\(error)")
+        }
         let (names, freed) = try await blocking {
             try self.storage.volumes.prune(
                 all: all, isUsed: { !self.containers(usingVolume: $0.name).isEmpty },

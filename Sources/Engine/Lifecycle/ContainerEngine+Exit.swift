@@ -38,7 +38,8 @@ extension ContainerEngine {
         do {
             try await blocking { try self.save(container) }
         } catch {
-            logger.error("cannot record the exit of a container", metadata: ["id": "\(container.id)", "error": "\(error)"])
+            logger.error(
+                "cannot record the exit of a container", metadata: ["id": "\(container.id)", "error": "\(error)"])
         }
         let duration = max(0, (status.finishedAt - status.startedAt) / 1_000_000_000)
         post(container, "die", ["exitCode": "\(outcome.exitCode)", "execDuration": "\(duration)"])

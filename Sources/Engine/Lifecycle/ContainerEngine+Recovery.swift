@@ -100,7 +100,8 @@ extension ContainerEngine {
         await container.lock.withLock {
             let (record, status) = (container.record, container.status)
             guard !status.isRunning else { return }
-            let restarts = status.phase == .restarting
+            let restarts =
+                status.phase == .restarting
                 || RestartDecision.restartsWithDaemon(
                     record.restartPolicy, exitCode: status.exitCode, count: status.restartCount,
                     wasStopped: status.wasStopped, wasStarted: status.startedAt > 0)
@@ -118,9 +119,11 @@ extension ContainerEngine {
     /// Ends monitors of containers that do not exist, and removes their directories and cgroups.
     private func sweepRunDirectories() async {
         let top = configuration.execRoot + "/containers"
-        guard let names = try? await blocking({
-            try FileDescriptor.currentDirectory.entries(of: top).map(\.name)
-        }) else { return }
+        guard
+            let names = try? await blocking({
+                try FileDescriptor.currentDirectory.entries(of: top).map(\.name)
+            })
+        else { return }
         for name in names where registry.container(id: name) == nil {
             let directory = "\(top)/\(name)"
             let signals = RunSignals(whenOutOfMemory: {}, whenExecExited: { _, _ in })
@@ -162,7 +165,8 @@ extension ContainerEngine {
 
     /// Whether a cgroup has processes that no monitor of ours answers for: then another daemon's may.
     private func isOwnedElsewhere(_ id: String) -> Bool {
-        let path = cgroupDriver == .systemd
+        let path =
+            cgroupDriver == .systemd
             ? "\(configuration.cgroupParent ?? "system.slice"):dhow:\(id)"
             : PathText.join("/" + (configuration.cgroupParent ?? "/dhow"), id)
         guard let cgroup = try? cgroups.cgroup(path: path, containerID: id, driver: cgroupDriver) else { return true }

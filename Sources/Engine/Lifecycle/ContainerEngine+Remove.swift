@@ -1,6 +1,6 @@
 import EngineModel
-import Glibc
 import GRDB
+import Glibc
 import Kernel
 
 extension ContainerEngine {
@@ -17,7 +17,8 @@ extension ContainerEngine {
                 ? "container is paused and must be unpaused first"
                 : "stop the container before removing or force remove"
             throw EngineError(
-                .conflict, "cannot remove container \"/\(container.name)\": container is \(status.phase.rawValue): \(advice)")
+                .conflict,
+                "cannot remove container \"/\(container.name)\": container is \(status.phase.rawValue): \(advice)")
         }
         for _ in 0..<5 {
             if let run = container.run {

@@ -102,7 +102,8 @@ extension ContainerEngine {
             try? await run.connection.shutdown()
         }
         // The monitor cleans up by itself; when it does not, or was lost, its cgroup is taken from under it.
-        if case .exited? = try? await signals.ended.get(within: .seconds(5)) {} else {
+        if case .exited? = try? await signals.ended.get(within: .seconds(5)) {
+        } else {
             let directory = runDirectory(container.id)
             try? await blocking { self.destroyRemains(directory, of: container.id) }
         }
@@ -260,7 +261,9 @@ extension ContainerEngine {
     /// Writes the files for `/etc`; a container that shares another's network also shares its files.
     private func etcFiles(_ record: ContainerRecord) throws -> [(path: String, source: String)] {
         var owner = record
-        if let other = ContainerReference(record.hostConfig.networkMode) { owner = try registry.find(other.name).record }
+        if let other = ContainerReference(record.hostConfig.networkMode) {
+            owner = try registry.find(other.name).record
+        }
         let directory = storage.containers.directory(of: owner.id)
         if owner.id == record.id {
             let host = record.hostConfig

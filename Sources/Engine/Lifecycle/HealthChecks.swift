@@ -79,7 +79,8 @@ extension ContainerEngine {
         let startedAt = container.status.startedAt
         let task = Task { [weak self, weak container] in
             while !Task.isCancelled {
-                let isStarting = tracker.health.status == "starting"
+                let isStarting =
+                    tracker.health.status == "starting"
                     && Timestamp.now.nanosecondsSince1970 - startedAt < probe.startPeriod
                 let pause = isStarting ? min(probe.startInterval, probe.interval) : probe.interval
                 guard (try? await Task.sleep(for: .nanoseconds(pause))) != nil else { return }
@@ -135,7 +136,8 @@ extension ContainerEngine {
             } else {
                 try? await run.connection.signal(MonitorRequest.Signal(SIGKILL, execID: id))
                 result.exitCode = -1
-                result.output = "Health check exceeded timeout (\(Self.text(probe.timeout)))"
+                result.output =
+                    "Health check exceeded timeout (\(Self.text(probe.timeout)))"
                     + (output.text.isEmpty ? "" : ": \(output.text)")
             }
         } catch {
@@ -168,7 +170,8 @@ enum FrameReader {
         let deadline = ContinuousClock.now.advanced(by: .milliseconds(milliseconds))
         while true {
             let left = ContinuousClock.now.duration(to: deadline)
-            let wait = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
+            let wait = Int32(
+                clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
             if wait <= 0 { return Output(text: String(decoding: text, as: UTF8.self), isComplete: false) }
             var poller = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             let ready = poll(&poller, 1, wait)

@@ -3,7 +3,8 @@ package enum LogTag {
     /// Expands Docker's template, as in `{{.Name}}/{{.ID}}`. What is no member of it stays as it is.
     package static func expand(_ template: String, _ record: ContainerRecord) -> String {
         let values = [
-            "ID": Names.short(record.id), "FullID": record.id, "Name": record.name, "ImageID": Names.short(record.imageID),
+            "ID": Names.short(record.id), "FullID": record.id, "Name": record.name,
+            "ImageID": Names.short(record.imageID),
             "ImageFullID": record.imageID, "ImageName": record.config.image, "DaemonName": "docker",
             "Command": record.command.joined(separator: " "),
         ]
@@ -15,7 +16,9 @@ package enum LogTag {
             result += rest[..<start]
             let name = HostFiles.trim(inner[..<end])
             let after = inner.index(end, offsetBy: 2)
-            result += name.hasPrefix(".") ? values[String(name.dropFirst())] ?? String(rest[start..<after])
+            result +=
+                name.hasPrefix(".")
+                ? values[String(name.dropFirst())] ?? String(rest[start..<after])
                 : String(rest[start..<after])
             rest = inner[after...]
         }

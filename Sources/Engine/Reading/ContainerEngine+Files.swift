@@ -78,7 +78,8 @@ extension ContainerEngine {
         if record.hostConfig.readonlyRootfs, !Self.isInVolume(path, record) {
             throw EngineError(.forbidden, "container rootfs is marked read-only")
         }
-        for mount in record.mounts where !mount.isWritable && PathText.isInside(PathText.clean(path), mount.destination) {
+        for mount in record.mounts where !mount.isWritable && PathText.isInside(PathText.clean(path), mount.destination)
+        {
             throw EngineError(.forbidden, "mounted volume is marked read-only")
         }
         do {
@@ -119,11 +120,15 @@ package enum OwnChanges {
 
     /// The changes but these, and but the directories that changed only by them.
     package static func without(_ changes: [FilesystemChange]) -> [FilesystemChange] {
-        let isOwn = { (change: FilesystemChange) in change.kind == FilesystemChange.Kind.added.rawValue && paths.contains(change.path) }
+        let isOwn = { (change: FilesystemChange) in
+            change.kind == FilesystemChange.Kind.added.rawValue && paths.contains(change.path)
+        }
         let rest = changes.filter { !isOwn($0) }
         let parents = Set(changes.filter(isOwn).map { PathText.directory(of: $0.path) })
         return rest.filter { change in
-            guard change.kind == FilesystemChange.Kind.modified.rawValue, parents.contains(change.path) else { return true }
+            guard change.kind == FilesystemChange.Kind.modified.rawValue, parents.contains(change.path) else {
+                return true
+            }
             return rest.contains { $0.path != change.path && PathText.isInside($0.path, change.path) }
         }
     }

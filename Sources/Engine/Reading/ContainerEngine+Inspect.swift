@@ -27,7 +27,8 @@ extension ContainerEngine {
         result.restartCount = status.restartCount
         result.driver = record.driver
         result.platform = "linux"
-        result.appArmorProfile = host.hasAppArmor ? (record.hostConfig.privileged ? "unconfined" : "docker-default") : ""
+        result.appArmorProfile =
+            host.hasAppArmor ? (record.hostConfig.privileged ? "unconfined" : "docker-default") : ""
         let running = execs.running(inContainer: record.id)
         result.execIDs = running.isEmpty ? nil : running
         result.hostConfig = record.hostConfig
@@ -131,7 +132,9 @@ extension ContainerEngine {
             try record.hostConfig.resources.change(by: asked)
             if let run = container.run {
                 let resources = try record.hostConfig.resources.specification
-                do { try await run.connection.update(resources: resources) } catch { throw EngineError(wrapping: error) }
+                do { try await run.connection.update(resources: resources) } catch {
+                    throw EngineError(wrapping: error)
+                }
             }
             let changed = record
             try await blocking { try self.store.update(changed) }
@@ -152,11 +155,13 @@ extension Resources {
         }
         if update.cpuPeriod != 0 || update.cpuQuota != 0, nanoCpus != 0 {
             throw EngineError(
-                .conflict, "Conflicting options: CPU Period and Quota cannot be updated as NanoCPUs has already been set")
+                .conflict,
+                "Conflicting options: CPU Period and Quota cannot be updated as NanoCPUs has already been set")
         }
         if update.memory != 0, update.memorySwap == 0, memorySwap > 0, update.memory > memorySwap {
             throw .invalid(
-                "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time")
+                "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
+            )
         }
         if update.blkioWeight != 0 { blkioWeight = update.blkioWeight }
         if update.nanoCpus != 0 { nanoCpus = update.nanoCpus }

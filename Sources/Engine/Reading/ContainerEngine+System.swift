@@ -27,7 +27,9 @@ extension ContainerEngine {
             "Arch": host.architecture, "KernelVersion": host.kernelVersion, "GitCommit": "", "GoVersion": "",
             "BuildTime": "", "Experimental": "false",
         ]
-        version.components = [component, .init(name: "dhow-runtime", version: configuration.version, details: ["GitCommit": ""])]
+        version.components = [
+            component, .init(name: "dhow-runtime", version: configuration.version, details: ["GitCommit": ""]),
+        ]
         return version
     }
 

@@ -9,9 +9,12 @@ extension ContainerEngine {
         let container = try registry.find(name)
         let run = try runOf(container)
         let words = arguments.split(separator: " ").map(String.init)
-        for word in words where word.contains("pid=") && word.split(separator: ",").contains(where: { part in
-            part.hasPrefix("pid=") && part != "pid=PID"
-        }) {
+        for word in words
+        where word.contains("pid=")
+            && word.split(separator: ",").contains(where: { part in
+                part.hasPrefix("pid=") && part != "pid=PID"
+            })
+        {
             throw EngineError.invalid("specifying \"\(word)\" is not allowed")
         }
         let top = try await blocking { () throws -> ContainerTop in

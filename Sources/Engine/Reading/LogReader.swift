@@ -194,7 +194,8 @@ package final class LogReader: Sendable {
         var prefix = ""
         if options.timestamps { prefix += entry.time.fixedWidthDescription + " " }
         if options.details {
-            prefix += entry.attributes.sorted { $0.key < $1.key }
+            prefix +=
+                entry.attributes.sorted { $0.key < $1.key }
                 .map { "\(Self.escape($0.key))=\(Self.escape($0.value))" }.joined(separator: ",") + " "
         }
         let length = prefix.utf8.count + entry.text.count
@@ -211,7 +212,8 @@ package final class LogReader: Sendable {
         var result = ""
         for byte in text.utf8 {
             switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: result.unicodeScalars.append(.init(byte))
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
+                result.unicodeScalars.append(.init(byte))
             case 0x20: result += "+"
             default:
                 let digits = String(byte, radix: 16, uppercase: true)

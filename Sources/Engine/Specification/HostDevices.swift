@@ -20,14 +20,16 @@ enum HostDevices {
     /// - Throws: `EngineError.invalidParameter`, with Docker's sentences.
     static func devices(at path: String, as target: String) throws(EngineError) -> [LinuxDevice] {
         guard let status = try? FileDescriptor.currentDirectory.status(of: path, followLinks: true) else {
-            throw .invalid("error gathering device information while adding custom device \"\(path)\": no such file or "
-                + "directory")
+            throw .invalid(
+                "error gathering device information while adding custom device \"\(path)\": no such file or "
+                    + "directory")
         }
         if let device = device(status, target) { return [device] }
         var devices: [LinuxDevice] = []
         if status.isDirectory { collect(path, target, skips: [], into: &devices) }
         if devices.isEmpty {
-            throw .invalid("error gathering device information while adding custom device \"\(path)\": not a device node")
+            throw .invalid(
+                "error gathering device information while adding custom device \"\(path)\": not a device node")
         }
         return devices
     }

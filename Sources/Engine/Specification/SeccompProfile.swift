@@ -38,7 +38,9 @@ package struct SeccompProfile: Sendable {
     /// - Parameters:
     ///   - architecture: the host's, in Go's name.
     ///   - kernel: the host's version.
-    package func resolve(capabilities: Set<String>, architecture: String, kernel: (major: Int, minor: Int)) -> LinuxSeccomp {
+    package func resolve(capabilities: Set<String>, architecture: String, kernel: (major: Int, minor: Int))
+        -> LinuxSeccomp
+    {
         var filter = LinuxSeccomp()
         filter.defaultAction = defaultAction
         filter.defaultErrnoRet = defaultErrno

@@ -15,7 +15,8 @@ extension SpecificationInputs {
                 destination: "/dev/pts", type: "devpts", source: "devpts",
                 options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
             OCI.Mount(
-                destination: "/sys", type: "sysfs", source: "sysfs", options: kernel + (hostConfig.privileged ? [] : ["ro"])),
+                destination: "/sys", type: "sysfs", source: "sysfs",
+                options: kernel + (hostConfig.privileged ? [] : ["ro"])),
             OCI.Mount(
                 destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
                 options: (hasReadOnlyCgroups ? ["ro"] : []) + kernel),

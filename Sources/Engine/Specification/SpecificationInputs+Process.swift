@@ -46,7 +46,8 @@ extension SpecificationInputs {
         process.cwd = config.workingDir.isEmpty ? "/" : config.workingDir
         process.capabilities = try processCapabilities(isPrivileged: false)
         process.rlimits = rlimits
-        let noNewPrivileges = security.noNewPrivileges ?? (hostConfig.privileged ? false : configuration.noNewPrivileges)
+        let noNewPrivileges =
+            security.noNewPrivileges ?? (hostConfig.privileged ? false : configuration.noNewPrivileges)
         if noNewPrivileges { process.noNewPrivileges = true }
         process.apparmorProfile = appArmorProfile
         process.oomScoreAdj = hostConfig.oomScoreAdj

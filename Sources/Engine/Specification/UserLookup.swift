@@ -70,9 +70,11 @@ package struct UserDatabase: Sendable {
         if userText.isEmpty {
             entry = users.first { $0.userID == 0 }
         } else {
-            entry = users.first { $0.name == userText } ?? Self.number(userText).flatMap { number in
-                users.first { $0.userID == number }
-            }
+            entry =
+                users.first { $0.name == userText }
+                ?? Self.number(userText).flatMap { number in
+                    users.first { $0.userID == number }
+                }
             if entry == nil {
                 guard let number = Self.number(userText) else {
                     throw .invalid("unable to find user \(userText): no matching entries in passwd file")

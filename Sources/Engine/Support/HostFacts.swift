@@ -56,7 +56,8 @@ package struct HostFacts: Sendable {
         hasCgroupV2 = (try? FileSystemStatus(of: "/sys/fs/cgroup"))?.magic == FileSystemStatus.cgroup2Magic
         hasSeccomp = HostFiles.exists("/proc/sys/kernel/seccomp/actions_avail")
         hasCgroupNamespaces = HostFiles.exists("/proc/self/ns/cgroup")
-        hasAppArmor = HostFiles.line("/sys/module/apparmor/parameters/enabled") == "Y"
+        hasAppArmor =
+            HostFiles.line("/sys/module/apparmor/parameters/enabled") == "Y"
             && (HostFiles.text("/sys/kernel/security/apparmor/profiles") ?? "").contains("docker-default ")
         hasIPv4Forwarding = HostFiles.line("/proc/sys/net/ipv4/ip_forward") == "1"
         if hasCgroupV2 { readControllersV2() } else { readControllersV1() }

@@ -81,7 +81,9 @@ extension BlockingWork {
         let feeding = await feeder.result
         // An interrupted input is the cause, and what the consumer says of it only a consequence.
         if case .failure(let failure) = result {
-            if case .failure(let cause) = feeding, !(cause is CancellationError), !(cause is KernelError) { throw cause }
+            if case .failure(let cause) = feeding, !(cause is CancellationError), !(cause is KernelError) {
+                throw cause
+            }
             throw failure
         }
         return try result.get()

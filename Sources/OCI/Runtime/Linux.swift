@@ -104,7 +104,8 @@ public struct LinuxDevice: JSONRecord {
     public init() {}
 
     public init(
-        path: String, type: String, major: Int64? = nil, minor: Int64? = nil, fileMode: UInt32? = nil, uid: UInt32? = nil, gid: UInt32? = nil
+        path: String, type: String, major: Int64? = nil, minor: Int64? = nil, fileMode: UInt32? = nil,
+        uid: UInt32? = nil, gid: UInt32? = nil
     ) {
         self.path = path
         self.type = type

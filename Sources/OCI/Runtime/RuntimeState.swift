@@ -16,7 +16,8 @@ public struct RuntimeState: JSONRecord {
     public init() {}
 
     public init(
-        ociVersion: String, id: String, status: String, pid: Int? = nil, bundle: String, annotations: [String: String]? = nil
+        ociVersion: String, id: String, status: String, pid: Int? = nil, bundle: String,
+        annotations: [String: String]? = nil
     ) {
         self.ociVersion = ociVersion
         self.id = id
