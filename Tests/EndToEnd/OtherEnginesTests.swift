@@ -19,9 +19,9 @@ import Testing
         }
         try Shell.check(podman + ["import", try Images.rootTar.get(), "busybox"])
         let output = try Shell.run(
-            podman + ["run", "--rm", "--network", "none", "busybox", "sh", "-c", "echo from podman; exit 6"])
+            podman + ["run", "--rm", "--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000", "--network", "none", "busybox", "sh", "-c", "echo from podman; exit 6"])
         #expect(output.status == 6 && output.text.hasSuffix("from podman"), "\(output)")
-        try Shell.check(podman + ["run", "-d", "--name", "p", "--network", "none", "busybox", "sleep", "1000"])
+        try Shell.check(podman + ["run", "-d", "--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000", "--name", "p", "--network", "none", "busybox", "sleep", "1000"])
         #expect(try Shell.check(podman + ["exec", "p", "cat", "/proc/1/comm"]).text == "sleep")
         try Shell.check(podman + ["kill", "p"])
     }
@@ -39,7 +39,7 @@ import Testing
         process["terminal"] = false
         process["args"] = [
             "/bin/sh", "-c",
-            "id; pwd; env | sort; grep -vE 'ctxt|^Pid|^Tgid|^Ngid|^NSpid|^NSpgid|^NSsid|Vm|Rss|Cpus|Mems|THP|SigQ|Thread|x86|untag|FDSize|HugetlbPages|CoreD' /proc/self/status; cat /proc/self/mountinfo | cut -d' ' -f4-6 | sed 's/size=[^ ]*//' | grep -v cgroup; ls -la /dev | awk '{print $1,$3,$4,$NF}' | grep -v total; cat /proc/self/limits; ulimit -a; hostname; ls /proc/self/fd | wc -l",
+            "id; pwd; env | sort; grep -vE 'Sig|NStgid|ctxt|^Pid|^Tgid|^Ngid|^NSpid|^NSpgid|^NSsid|Vm|Rss|Cpus|Mems|THP|SigQ|Thread|x86|untag|FDSize|HugetlbPages|CoreD' /proc/self/status; cat /proc/self/mountinfo | cut -d' ' -f4-6 | sed 's/size=[^ ]*//' | grep -v cgroup | sed 's#^/null \\(.*\\) r[ow],#/null \\1 #'; ls -la /dev | awk '{print $1,$3,$4,$NF}' | grep -v total; cat /proc/self/limits; ulimit -a; hostname; ls /proc/self/fd | wc -l",
         ]
         spec["process"] = .object(process)
         try scratch.write(JSONValue.object(spec).serialized(.pretty), to: "config.json")

@@ -12,21 +12,24 @@ extension ContainerEngine {
         }
         let list = try await blocking { try self.storage.images.list() }
         return list.filter { filter.includes($0) }.map { summary in
-            var result = Self.summary(summary, sharedSize: options.sharedSize)
+            var result = Self.summary(summary, filter, sharedSize: options.sharedSize)
             if options.sharedSize { result.containers = Int64(uses(of: summary.image.id).count) }
             return result
         }
     }
 
-    private static func summary(_ summary: Storage.ImageSummary, sharedSize: Bool) -> ImageSummary {
+    private static func summary(
+        _ summary: Storage.ImageSummary, _ filter: ImageListFilter, sharedSize: Bool
+    ) -> ImageSummary {
         var result = ImageSummary()
         let image = summary.image
         result.id = image.id.description
         result.created = image.created?.seconds ?? 0
         result.labels = summary.labels.isEmpty ? nil : summary.labels
         result.parentID = image.parent?.description ?? ""
-        result.repoTags = image.tags.map(\.familiarName)
-        result.repoDigests = image.digests.map(\.familiarName)
+        // An image found by one of its names is shown with that name alone, as Docker does.
+        result.repoTags = image.tags.filter(filter.matchesReference).map(\.familiarName)
+        result.repoDigests = image.digests.filter(filter.matchesReference).map(\.familiarName)
         result.size = image.size
         if sharedSize { result.sharedSize = summary.sharedSize }
         return result
@@ -318,13 +321,16 @@ package struct ImageListFilter: Sendable {
         if let since, created <= since { return false }
         if let until, created.nanosecondsSince1970 >= until { return false }
         if !filters.matchesLabels("label", summary.labels) { return false }
+        return filters["reference"].isEmpty || (image.tags + image.digests).contains(where: matchesReference)
+    }
+
+    /// Whether the filter `reference`, where there is one, matches this name.
+    func matchesReference(_ reference: ImageReference) -> Bool {
         let patterns = filters["reference"]
-        guard !patterns.isEmpty else { return true }
-        return (image.tags + image.digests).contains { reference in
-            patterns.contains { pattern in
+        return patterns.isEmpty
+            || patterns.contains { pattern in
                 Self.matches(pattern, reference.familiarName) || Self.matches(pattern, reference.familiarRepository)
             }
-        }
     }
 
     /// A shell's pattern, in which `*` and `?` do not match a slash.

@@ -50,7 +50,12 @@ extension HTTPConnection {
         let end = StreamEnd(.client)
         streamEnd = end
         do {
-            try context.pipeline.syncOperations.addHandler(end)
+            let pipeline = context.pipeline.syncOperations
+            try pipeline.addHandler(end)
+            // The decoder hands on what it has read past the request when it is removed, but not once it has seen the
+            // end of input: so it goes now, before the client can send.
+            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPServerDecoder>.self)
+            decoderGone = pipeline.removeHandler(context: decoder)
         } catch {
             return context.close(promise: nil)
         }
@@ -91,10 +96,10 @@ extension HTTPConnection {
     private func splice(_ stream: Hijack.Stream) {
         guard let context, context.channel.isActive, mode == .hijacked else { return stream.closeDescriptor() }
         guard let descriptor = stream.descriptor else { return closeAfterFlush(context) }
-        guard let streamEnd else { return stream.closeDescriptor() }
+        guard let streamEnd, let decoderGone else { return stream.closeDescriptor() }
         StreamSplice.begin(
-            client: context.channel, clientEnd: streamEnd, descriptor: descriptor, inputClosed: inputClosed,
-            detachKeys: stream.detachKeys)
+            client: context.channel, clientEnd: streamEnd, decoderGone: decoderGone, descriptor: descriptor,
+            inputClosed: inputClosed, detachKeys: stream.detachKeys)
     }
 }
 

@@ -66,6 +66,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     var context: ChannelHandlerContext?
     /// The client's end of the stream that this connection has become.
     var streamEnd: StreamEnd?
+    /// Done when the connection no longer decodes HTTP.
+    var decoderGone: EventLoopFuture<Void>?
     /// Those who wait until the socket takes more bytes.
     var blockedWriters: [CheckedContinuation<Void, any Error>] = []
 

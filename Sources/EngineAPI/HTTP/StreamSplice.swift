@@ -10,10 +10,12 @@ import NIOPosix
 enum StreamSplice {
     /// - Parameters:
     ///   - clientEnd: the last handler of the client's pipeline, which has kept what came early.
+    ///   - decoderGone: done when the client's bytes come undecoded.
     ///   - inputClosed: whether the client had closed its sending side before.
     ///   - detachKeys: what the client types to leave; empty for nothing.
     static func begin(
-        client: any Channel, clientEnd: StreamEnd, descriptor: CInt, inputClosed: Bool, detachKeys: [UInt8]
+        client: any Channel, clientEnd: StreamEnd, decoderGone: EventLoopFuture<Void>, descriptor: CInt,
+        inputClosed: Bool, detachKeys: [UInt8]
     ) {
         let streamEnd = StreamEnd(.container)
         clientEnd.partner = streamEnd
@@ -22,17 +24,6 @@ enum StreamSplice {
         if !detachKeys.isEmpty { clientEnd.detach = DetachSequence(keys: detachKeys) }
         let loop = client.eventLoop
         let ends = NIOLoopBound((clientEnd, streamEnd), eventLoop: loop)
-        let decoderGone: EventLoopFuture<Void>
-        do {
-            let pipeline = client.pipeline.syncOperations
-            // The decoder hands on what it had read past the request, at the latest when it is gone; the connection's
-            // handler passes it to `clientEnd`, which keeps it until the other end is there.
-            let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPServerDecoder>.self)
-            decoderGone = pipeline.removeHandler(context: decoder)
-        } catch {
-            close(descriptor)
-            return client.close(promise: nil)
-        }
         let stream = ClientBootstrap(group: loop)
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
