@@ -99,7 +99,7 @@ let package = Package(
         // Not optimised: Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and nothing
         // in the commands is hot.
         .target(
-            name: "Commands", dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Archive", "Kernel"],
+            name: "Commands", dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Archive", "Kernel", "OCI"],
             swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
 
         .target(

@@ -100,7 +100,8 @@ struct DaemonStarter {
         let newSession: Int32 = 0x80  // POSIX_SPAWN_SETSID
         posix_spawnattr_setflags(
             &attributes, Int16(newSession | Int32(POSIX_SPAWN_SETSIGDEF) | Int32(POSIX_SPAWN_SETSIGMASK)))
-        let arguments = [program, "-H", host.description, "--idle-exit", "5m"]
+        let idle = getenv("DHOW_IDLE_EXIT").map { String(cString: $0) } ?? "5m"
+        let arguments = [program, "-H", host.description, "--idle-exit", idle]
         var pointers = arguments.map { strdup($0) } + [nil]
         defer { pointers.forEach { free($0) } }
         var pid: pid_t = 0

@@ -8,6 +8,10 @@ public func runDaemonProgram(_ arguments: [String]) -> Never {
     // The daemon's threads mostly wait, and each arena keeps what it once took.
     ckernel_limit_arenas(2)
     umask(0o022)
+    // Whoever started this may have blocked signals; blocked, none of them could end it.
+    var none = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, nil)
 
     var configuration: DaemonConfiguration
     do throws(ConfigurationError) {

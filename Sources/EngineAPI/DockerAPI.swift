@@ -190,10 +190,15 @@ extension HTTPResponse {
     static func progress(_ messages: AsyncThrowingStream<ProgressMessage, any Error>) async throws -> HTTPResponse {
         // Iterators of one stream share its place.
         var iterator = messages.makeAsyncIterator()
-        let first = try await iterator.next()
-        return .stream(contentType: "application/json") { writer in
-            guard let first else { return }
-            try await writer.writeLine(first.json)
+        return progressWithErrors(messages, first: try await iterator.next())
+    }
+
+    /// Messages about work that goes on; any failure becomes a message.
+    static func progressWithErrors(
+        _ messages: AsyncThrowingStream<ProgressMessage, any Error>, first: ProgressMessage? = nil
+    ) -> HTTPResponse {
+        .stream(contentType: "application/json") { writer in
+            if let first { try await writer.writeLine(first.json) }
             do {
                 for try await message in messages { try await writer.writeLine(message.json) }
             } catch let error as HTTPFailure where error == .clientLeft {

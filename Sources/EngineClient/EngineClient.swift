@@ -105,7 +105,8 @@ public final class EngineClient: Sendable {
 
     /// Sends a request; the answer's body comes as it arrives.
     public func stream(_ request: Request) async throws(EngineClientError) -> ResponseStream {
-        try await attempt { (version) throws(EngineClientError) in
+        try requireNames(request)
+        return try await attempt { (version) throws(EngineClientError) in
             let body = request.body.map { ByteBuffer(bytes: $0.bytes()) }
             var connection = try await self.connection()
             let head = self.head(request, version: version, length: body?.readableBytes)
@@ -128,6 +129,7 @@ public final class EngineClient: Sendable {
 
     /// Sends a request and takes over its connection: what the daemon sends comes raw, and so does what it gets.
     public func hijack(_ request: Request) async throws(EngineClientError) -> DuplexStream {
+        try requireNames(request)
         var request = request
         request.headers += [("Connection", "Upgrade"), ("Upgrade", "tcp")]
         let wanted = request
@@ -179,6 +181,21 @@ public final class EngineClient: Sendable {
     }
 
     // MARK: Parts
+
+    /// Refuses a path that lacks a name where one belongs: the daemon would take it for another.
+    private func requireNames(_ request: Request) throws(EngineClientError) {
+        guard request.path.contains("//") || request.path.hasSuffix("/") else { return }
+        let kind =
+            switch request.path.split(separator: "/").first {
+            case "containers": "container name or ID"
+            case "networks": "network name or ID"
+            case "volumes": "volume name"
+            case "images": "image name or ID"
+            case "exec": "exec ID"
+            default: "name"
+            }
+        throw EngineClientError(.badName, "invalid \(kind): value is empty")
+    }
 
     private func attempt<Value: Sendable>(
         _ body: (APIVersion) async throws(EngineClientError) -> Value

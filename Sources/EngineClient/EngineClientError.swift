@@ -11,6 +11,8 @@ public struct EngineClientError: Error, Sendable, CustomStringConvertible {
         case badAnswer
         /// The address of the daemon is no address.
         case badHost
+        /// A request lacks the name of what it is about.
+        case badName
     }
 
     public var code: Code

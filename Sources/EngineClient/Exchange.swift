@@ -14,6 +14,8 @@ final class Exchange: ChannelInboundHandler, RemovableChannelHandler {
     /// Set when no more bytes will come: `success` at the regular end.
     private var ended: Result<Void, any Error>?
     private var isUpgrade = false
+    /// The daemon may close, or be killed, before a request is sent: then no event follows that could fail it.
+    private var isClosed = false
     private var context: ChannelHandlerContext?
     /// Whether the last response ended so that the connection can serve another request.
     private(set) var isReusable = false
@@ -29,6 +31,7 @@ final class Exchange: ChannelInboundHandler, RemovableChannelHandler {
         isReusable = false
         isUpgrade = false
         queue.removeAll()
+        if isClosed { return closed() }
         context?.read()
     }
 
@@ -137,6 +140,7 @@ final class Exchange: ChannelInboundHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) { closed() }
 
     private func closed() {
+        isClosed = true
         finish(.failure(EngineClientError(.badAnswer, "the daemon closed the connection in the middle of an answer")))
     }
 

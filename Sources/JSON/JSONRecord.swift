@@ -30,11 +30,19 @@ public protocol JSONRecord: JSONConvertible, Equatable {
 public struct JSONMembers<Record>: Sendable {
     let list: [JSONMember<Record>]
     let positions: [String: Int]
+    /// The same by the names in lower case.
+    private let foldedPositions: [String: Int]
 
     public init(_ list: JSONMember<Record>...) {
         self.list = list
         positions = Dictionary(list.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        foldedPositions = Dictionary(
+            list.enumerated().map { ($1.name.lowercased(), $0) }, uniquingKeysWith: { first, _ in first })
     }
+
+    /// The member that a document's name means. As Go's decoder, which most documents are written for, it prefers the
+    /// exact name, and takes one that differs only in case.
+    func position(of name: String) -> Int? { positions[name] ?? foldedPositions[name.lowercased()] }
 
     /// The names of the members.
     public var names: [String] { list.map(\.name) }
@@ -125,19 +133,18 @@ extension JSONRecord {
         guard case .object(let object) = json else { throw .expected("an object", got: json) }
         self.init()
         let members = Self.members
-        var seen = 0
+        var seen: Set<Int> = []
         for (name, value) in object.members {
-            guard let position = members.positions[name] else {
+            guard let position = members.position(of: name) else {
                 unknownMembers[name] = value
                 continue
             }
             let member = members.list[position]
             do throws(JSONError) { try member.read(value, &self) } catch { throw error.inside(name) }
-            if member.isRequired { seen += 1 }
+            if member.isRequired { seen.insert(position) }
         }
-        if seen < members.list.count(where: { $0.isRequired }) {
-            let missing = members.list.first { $0.isRequired && object[$0.name] == nil }
-            throw JSONError(code: .missing, reason: "missing, but required", path: missing?.name ?? "")
+        for (position, member) in members.list.enumerated() where member.isRequired && !seen.contains(position) {
+            throw JSONError(code: .missing, reason: "missing, but required", path: member.name)
         }
     }
 

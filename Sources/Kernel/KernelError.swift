@@ -50,14 +50,18 @@ public struct ErrorNumber: RawRepresentable, Hashable, Sendable, CustomStringCon
         return name
     }
 
-    /// The C library's words, such as "No such file or directory".
+    /// The C library's words, beginning in lower case as Go's programs print them: "no such file or directory". Docker's
+    /// clients tell the exit codes 126 and 127 by them.
     public var description: String {
         var buffer = [CChar](repeating: 0, count: 256)
         return buffer.withUnsafeMutableBufferPointer { buffer in
             guard let start = buffer.baseAddress, strerror_r(rawValue, start, buffer.count) == 0 else {
                 return "error \(rawValue)"
             }
-            return String(cString: start)
+            let text = String(cString: start)
+            // "RPC struct is bad" keeps its capitals.
+            if text.dropFirst().first?.isUppercase == true { return text }
+            return text.prefix(1).lowercased() + text.dropFirst()
         }
     }
 

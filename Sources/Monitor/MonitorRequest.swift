@@ -92,6 +92,8 @@ public enum MonitorRequest: Sendable, Equatable {
         public var stdin = false
         public var stdout = false
         public var stderr = false
+        /// Whether the output comes raw rather than in frames; `nil`: when there is a terminal.
+        public var isRaw: Bool?
 
         public var unknownMembers = JSONObject()
         public init() {}
@@ -106,6 +108,7 @@ public enum MonitorRequest: Sendable, Equatable {
             .optional("execID", \.execID),
             .omitEmpty("stdin", \.stdin),
             .omitEmpty("stdout", \.stdout),
-            .omitEmpty("stderr", \.stderr))
+            .omitEmpty("stderr", \.stderr),
+            .optional("raw", \.isRaw))
     }
 }

@@ -4,7 +4,7 @@ import Testing
 /// Bad input: a clear sentence, the documented exit code, and nothing left behind.
 @Suite(.serialized) struct BadInputTests {
     static let daemon = Result {
-        try Daemon(["--storage-opt", "layer.max-bytes=64m", "--storage-opt", "layer.max-inodes=2000"])
+        try Daemon.shared(["--storage-opt", "layer.max-bytes=64m", "--storage-opt", "layer.max-inodes=2000"])
     }
     let daemon: Daemon
     let scratch: ScratchDirectory

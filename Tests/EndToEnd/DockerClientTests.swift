@@ -5,7 +5,7 @@ import Testing
 /// Docker's own clients against dhowd.
 @Suite(.serialized, .enabled(if: Shell.exists("docker"), "the docker command is installed by make setup"))
 struct DockerClientTests {
-    static let daemon = Result { try Daemon() }
+    static let daemon = Result { try Daemon.shared() }
     let daemon: Daemon
 
     init() throws {

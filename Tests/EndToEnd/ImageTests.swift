@@ -4,7 +4,7 @@ import Testing
 
 /// Images in and out, by reference and by ID.
 @Suite(.serialized) struct ImageTests {
-    static let daemon = Result { try Daemon() }
+    static let daemon = Result { try Daemon.shared() }
     let daemon: Daemon
 
     init() throws {

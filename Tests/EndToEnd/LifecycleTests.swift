@@ -4,7 +4,7 @@ import Testing
 
 /// A container from its creation to its removal, and everything one can do to it in between.
 @Suite struct LifecycleTests {
-    static let daemon = Result { try Daemon() }
+    static let daemon = Result { try Daemon.shared() }
     let daemon: Daemon
 
     init() throws {
@@ -209,6 +209,6 @@ import Testing
             actions.filter { ["create", "attach", "start", "die", "destroy"].contains($0) } == [
                 "create", "attach", "start", "die", "destroy",
             ], "\(actions)")
-        kill(watcher.process.processIdentifier, SIGINT)
+        kill(watcher.pid, SIGINT)
     }
 }

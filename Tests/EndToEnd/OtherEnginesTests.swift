@@ -17,11 +17,13 @@ import Testing
             _ = try? Shell.run(podman + ["rmi", "-fa"])
             _ = try? Shell.sh("grep -o ' \(scratch.path)[^ ]*' /proc/self/mountinfo | sort -r | xargs -r umount -l")
         }
+        // Podman asks for its own limits, which takes CAP_SYS_RESOURCE, unless it is given some.
+        let limits = ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000", "--network", "none"]
         try Shell.check(podman + ["import", try Images.rootTar.get(), "busybox"])
         let output = try Shell.run(
-            podman + ["run", "--rm", "--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000", "--network", "none", "busybox", "sh", "-c", "echo from podman; exit 6"])
+            podman + ["run", "--rm"] + limits + ["busybox", "sh", "-c", "echo from podman; exit 6"])
         #expect(output.status == 6 && output.text.hasSuffix("from podman"), "\(output)")
-        try Shell.check(podman + ["run", "-d", "--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000", "--name", "p", "--network", "none", "busybox", "sleep", "1000"])
+        try Shell.check(podman + ["run", "-d", "--name", "p"] + limits + ["busybox", "sleep", "1000"])
         #expect(try Shell.check(podman + ["exec", "p", "cat", "/proc/1/comm"]).text == "sleep")
         try Shell.check(podman + ["kill", "p"])
     }

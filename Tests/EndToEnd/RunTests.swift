@@ -3,7 +3,7 @@ import Testing
 
 /// `dhow run`: what the container sees, and what the shell gets back.
 @Suite struct RunTests {
-    static let daemon = Result { try Daemon() }
+    static let daemon = Result { try Daemon.shared() }
     let daemon: Daemon
 
     init() throws {

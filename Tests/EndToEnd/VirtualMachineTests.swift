@@ -5,7 +5,7 @@ import Testing
 /// What depends on the kernel's cgroups. Runs here, on whatever cgroups this machine has, and in the virtual machine
 /// of `make test-vm`, which has pure version 2 and systemd, once for each cgroup driver.
 @Suite(.serialized) struct VirtualMachineTests {
-    static let daemon = Result { try Daemon() }
+    static let daemon = Result { try Daemon.shared() }
     let daemon: Daemon
     static let isVersion2 = FileManager.default.fileExists(atPath: "/sys/fs/cgroup/cgroup.controllers")
 

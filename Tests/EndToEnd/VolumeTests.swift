@@ -3,7 +3,7 @@ import Testing
 
 /// Volumes, binds and tmpfs mounts.
 @Suite struct VolumeTests {
-    static let daemon = Result { try Daemon() }
+    static let daemon = Result { try Daemon.shared() }
     let daemon: Daemon
 
     init() throws {

@@ -165,6 +165,31 @@ import Testing
         }
     }
 
+    @Test func endsCleanlyForAClientWhoseInputNobodyReads() async throws {
+        try await attach { server, stream in
+            let client = try server.connect()
+            try await client.send(upgrade)
+            _ = try await client.receive(until: "\r\n\r\n")
+            // More than the sockets on the way hold: some of it stays unread.
+            let piece = [UInt8](repeating: 65, count: 65536)
+            for _ in 0..<10 {
+                while send(client.descriptor, piece, piece.count, CInt(MSG_DONTWAIT)) > 0 {}
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            send(stream, "last", 4, 0)
+            shutdown(stream, CInt(SHUT_WR))
+            var text = ""
+            while true {
+                var buffer = [UInt8](repeating: 0, count: 100)
+                let count = try await patiently { recv(client.descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT)) }
+                #expect(count >= 0, "the connection broke with error \(errno)")
+                guard count > 0 else { break }
+                text += String(decoding: buffer.prefix(count), as: UTF8.self)
+            }
+            #expect(text == "last")
+        }
+    }
+
     @Test func leavesNoConnectionBehind() async throws {
         try await attach { server, stream in
             let client = try server.connect()

@@ -76,7 +76,7 @@ extension Commands {
         if let resize { await SessionSignals.resizeNow(client, resize) }
         let session = Session(
             stream: stream, hasTerminal: request.tty, sendsInput: request.attachStdin, detachKeys: keys)
-        if try await session.run() == .detached { return }
+        if try await session.run() == .detached { throw ExitStatus(1, "read escape sequence") }
         let inspect = try await context.call("GET", "/exec/\(id)/json", as: ExecInspect.self)
         if let status = inspect.exitCode, status != 0 { throw ExitStatus(Int32(truncatingIfNeeded: status)) }
     }

@@ -3,6 +3,7 @@ import EngineClient
 import EngineModel
 import Glibc
 import JSON
+import OCI
 
 extension Commands {
     static var export: Command<Action> {
@@ -33,7 +34,7 @@ extension Commands {
             let pause = flags.bool("pause", "p", default: true, "Pause the container meanwhile")
             return { context, arguments in
                 var query = [("container", arguments[0])]
-                query += arguments.count > 1 ? ImageName.query(arguments[1]) : [("repo", ""), ("tag", "")]
+                query += arguments.count > 1 ? try ImageName.query(arguments[1]) : [("repo", ""), ("tag", "")]
                 query += [("comment", message.value), ("author", author.value)]
                 query += change.value.map { ("changes", $0) }
                 if !pause.value { query.append(("pause", "0")) }
@@ -86,18 +87,16 @@ enum Download {
 /// Names of images on the command line.
 enum ImageName {
     /// The query parameters for `repository:tag`: the repository with its host, and `latest` for no tag.
-    static func query(_ text: String) -> [(String, String)] {
-        if text.contains("@") { return [("repo", text)] }
-        guard let colon = text.lastIndex(of: ":"), !text[colon...].contains("/") else {
-            return [("repo", full(text)), ("tag", "latest")]
-        }
-        return [("repo", full(String(text[..<colon]))), ("tag", String(text[text.index(after: colon)...]))]
+    static func query(_ text: String) throws(CommandLineError) -> [(String, String)] {
+        let reference = try parse(text)
+        if let digest = reference.digest { return [("repo", "\(reference.name)@\(digest)")] }
+        return [("repo", reference.name), ("tag", reference.tag ?? ImageReference.defaultTag)]
     }
 
-    /// The first part is a host if it looks like one; else the image is one of Docker Hub's.
-    private static func full(_ name: String) -> String {
-        guard let (first, _) = OptionText.cut(name, "/") else { return "docker.io/library/" + name }
-        let isHost = first.contains(".") || first.contains(":") || first == "localhost" || first != first.lowercased()
-        return isHost ? name : "docker.io/" + name
+    private static func parse(_ text: String) throws(CommandLineError) -> ImageReference {
+        do throws(OCIError) { return try ImageReference(text) } catch {
+            throw CommandLineError(
+                "Error parsing reference: \(goQuoted(text)) is not a valid repository/tag: \(error.message)")
+        }
     }
 }

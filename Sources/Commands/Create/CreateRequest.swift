@@ -92,7 +92,11 @@ package struct CreateRequest {
         config.env = optional(environment + own)
         var labels: [String] = []
         for path in flags.labelFile.value { labels += try OptionText.file(path, inherits: false) }
-        config.labels = OptionText.pairs(labels + flags.label.value)
+        labels += flags.label.value
+        if let nameless = labels.first(where: { $0.hasPrefix("=") }) {
+            throw .invalid("invalid label '\(nameless)': empty name")
+        }
+        config.labels = OptionText.pairs(labels)
         config.stopSignal = flags.stopSignal.value
         if flags.stopTimeout.isSet { config.stopTimeout = Int(flags.stopTimeout.value) }
     }

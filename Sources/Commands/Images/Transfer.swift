@@ -63,7 +63,7 @@ extension Commands {
                 }
                 let (descriptor, length) = try Upload.open(source)
                 var query = [("fromSrc", "-")]
-                if arguments.count > 1 { query += ImageName.query(arguments[1]) }
+                if arguments.count > 1 { query += try ImageName.query(arguments[1]) }
                 if !message.value.isEmpty { query.append(("message", message.value)) }
                 query += change.value.map { ("changes", $0) }
                 if !platform.value.isEmpty { query.append(("platform", platform.value)) }
@@ -82,7 +82,7 @@ extension Commands {
             usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]", arguments: .exactly(2)
         ) { _ in
             { context, arguments in
-                try await context.call("POST", "/images/\(arguments[0])/tag", ImageName.query(arguments[1]))
+                try await context.call("POST", "/images/\(arguments[0])/tag", try ImageName.query(arguments[1]))
             }
         }
         command.spellings = ["% image tag", "% tag"]

@@ -37,7 +37,7 @@ extension Commands {
                     Output.print(value.serialized())
                 } else if let template {
                     do throws(TemplateError) {
-                        Output.print(try template.render(value, missing: .failure(type: "system.versionInfo")))
+                        Output.print(try template.render(goNamed(value), missing: .failure(type: "system.versionInfo")))
                     } catch {
                         throw ExitStatus(1, "template parsing error: \(error.message)")
                     }
@@ -49,6 +49,22 @@ extension Commands {
         }
         command.group = "Common Commands"
         return command
+    }
+
+    /// The structure as templates see it: by the names of Go's members, of which one differs from JSON's.
+    private static func goNamed(_ value: JSONValue) -> JSONValue {
+        guard case .object(let sides) = value else { return value }
+        return .object(
+            JSONObject(
+                sides.members.map { side, value in
+                    guard case .object(let object) = value else { return (side, value) }
+                    return (
+                        side,
+                        .object(
+                            JSONObject(
+                                object.members.map { ($0.name == "ApiVersion" ? "APIVersion" : $0.name, $0.value) }))
+                    )
+                }))
     }
 
     private static func text(client: JSONValue, server: SystemVersion?) -> String {

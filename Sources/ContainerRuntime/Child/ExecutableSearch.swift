@@ -10,7 +10,7 @@ enum ExecutableSearch {
         let path = environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? ""
         var refusal: RuntimeError?
         // A relative directory would be searched in a place that the caller did not mean.
-        for directory in path.split(separator: ":") where directory.hasPrefix("/") {
+        for directory in path.split(separator: ":") where !name.isEmpty && directory.hasPrefix("/") {
             let candidate = directory + "/" + name
             do {
                 try check(candidate, shown: name)
@@ -37,7 +37,7 @@ enum ExecutableSearch {
             case .notDirectory:
                 throw RuntimeError(.commandNotExecutable, prefix + "stat \(path): not a directory")
             default:
-                throw RuntimeError(.commandNotExecutable, prefix + "stat \(path): \(error.code.inLowercase)")
+                throw RuntimeError(.commandNotExecutable, prefix + "stat \(path): \(error.code.description)")
             }
         }
         if status.isDirectory { throw RuntimeError(.commandNotExecutable, prefix + "is a directory") }
@@ -55,12 +55,7 @@ enum ExecutableSearch {
             default: .commandNotExecutable
             }
         return RuntimeError(
-            code, "unable to start container process: exec \(path): \(error.code.inLowercase)",
+            code, "unable to start container process: exec \(path): \(error.code.description)",
             errno: error.code.rawValue)
     }
-}
-
-extension ErrorNumber {
-    /// The C library's words as Go's programs print them.
-    var inLowercase: String { description.prefix(1).lowercased() + description.dropFirst() }
 }

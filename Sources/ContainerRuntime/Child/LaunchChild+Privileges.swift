@@ -29,7 +29,7 @@ extension LaunchChild {
         addHome(of: privileges.uid)
         // As root first: the user may not be allowed to search the directories above. As the user again: root may not
         // be allowed either (a network file system).
-        let isEntered = try enterWorkingDirectory(privileges.workingDirectory, mayRefuse: true)
+        let isEntered = try enterWorkingDirectory(privileges, mayRefuse: true)
         if let capabilities = privileges.capabilities {
             do throws(KernelError) {
                 try ProcessCapabilities.limitBoundingSet(to: capabilities.bounding)
@@ -42,7 +42,7 @@ extension LaunchChild {
         try setGroups(privileges)
         try Credentials.setGroupIDs(privileges.gid)
         try Credentials.setUserIDs(privileges.uid)
-        if !isEntered { _ = try enterWorkingDirectory(privileges.workingDirectory, mayRefuse: false) }
+        if !isEntered { _ = try enterWorkingDirectory(privileges, mayRefuse: false) }
         try checkWorkingDirectory()
         if let capabilities = privileges.capabilities {
             try ProcessControl.setKeepCapabilities(false)
@@ -73,17 +73,20 @@ extension LaunchChild {
     }
 
     /// - Returns: `false` when the kernel refused and that may be because of who we are.
-    private func enterWorkingDirectory(_ path: String, mayRefuse: Bool) throws -> Bool {
+    private func enterWorkingDirectory(_ privileges: PrivilegePlan, mayRefuse: Bool) throws -> Bool {
+        let path = privileges.workingDirectory
         do throws(KernelError) {
             try changeWorkingDirectory(to: path)
             return true
         } catch {
             if mayRefuse && (error.code == .accessDenied || error.code == .notPermitted) { return false }
-            if error.code == .notFound, mayRefuse, makeWorkingDirectory(path) { return true }
+            if error.code == .notFound, mayRefuse, privileges.makesWorkingDirectory, makeWorkingDirectory(path) {
+                return true
+            }
             throw RuntimeError(
                 .commandNotExecutable,
                 "unable to start container process: chdir to cwd (\"\(path)\") set in config.json failed: "
-                    + error.code.inLowercase, errno: error.code.rawValue)
+                    + error.code.description, errno: error.code.rawValue)
         }
     }
 

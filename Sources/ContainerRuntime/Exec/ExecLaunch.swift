@@ -175,15 +175,13 @@ enum ExecPlan {
         if declared.contains(.user) { plan.steps.append(.becomeRoot) }
         plan.steps.append(.startSession)
         if !options.noNewKeyring { plan.steps.append(.joinSessionKeyring("_ses." + target.id)) }
-        var processSteps = try ProcessSteps.compile(
-            process, linux: linux, options: options, namespaces: plan.namespaces)
-        processSteps.removeAll { $0 == .runHooks(.startContainer) }
         if plan.hasTerminal {
             plan.steps.append(
                 .openConsole(
                     width: process.consoleSize?.width ?? 0, height: process.consoleSize?.height ?? 0, mounts: false))
         }
-        plan.steps += processSteps
+        plan.steps += try ProcessSteps.compile(
+            process, linux: linux, options: options, namespaces: plan.namespaces, isFirst: false)
         return plan
     }
 

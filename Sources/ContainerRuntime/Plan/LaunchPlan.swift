@@ -51,7 +51,7 @@ public struct RlimitPlan: Sendable, Equatable {
             throw RuntimeError(
                 .system,
                 "unable to start container process: error setting rlimits for ready process: error setting rlimit "
-                    + "type \(resource.rawValue): \(error.code.inLowercase)", errno: error.code.rawValue)
+                    + "type \(resource.rawValue): \(error.code.description)", errno: error.code.rawValue)
         }
     }
 

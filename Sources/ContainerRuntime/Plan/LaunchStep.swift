@@ -151,6 +151,8 @@ public struct PrivilegePlan: Sendable, Equatable {
     public var gid: UInt32
     public var additionalGids: [UInt32]
     public var workingDirectory: String
+    /// Whether a missing one is made: an image's need not hold it, while an exec must name one that exists.
+    public var makesWorkingDirectory = true
     /// `nil` leaves the capabilities that a change of user leaves.
     public var capabilities: CapabilitySets?
 }

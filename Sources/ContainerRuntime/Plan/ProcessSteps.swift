@@ -4,8 +4,10 @@ import OCI
 /// The steps that turn the prepared child into the user's program; the same for a container's first process and for
 /// one that is started in it later.
 enum ProcessSteps {
+    /// - Parameter isFirst: whether it is the container's first process.
     static func compile(
-        _ process: OCI.Process, linux: Linux, options: LaunchOptions, namespaces: NamespacePlan
+        _ process: OCI.Process, linux: Linux, options: LaunchOptions, namespaces: NamespacePlan,
+        isFirst: Bool = true
     ) throws(RuntimeError) -> [LaunchStep] {
         var steps: [LaunchStep] = [.setUmask(process.user.umask ?? 0o022)]
         let forbidsPrivileges = process.noNewPrivileges ?? false
@@ -28,9 +30,12 @@ enum ProcessSteps {
         // Without no_new_privs, loading a filter needs a capability, so it comes before they are dropped; with it, as
         // late as possible, so that the filter has to allow as little of ours as possible.
         if linux.seccomp != nil && !forbidsPrivileges { steps.append(.loadSeccomp) }
-        steps.append(.dropPrivileges(PrivilegePlan(process, namespaces: namespaces)))
+        var privileges = PrivilegePlan(process, namespaces: namespaces)
+        privileges.makesWorkingDirectory = isFirst
+        steps.append(.dropPrivileges(privileges))
         if let signal = options.parentDeathSignal { steps.append(.setParentDeathSignal(signal)) }
-        steps += [.findExecutable, .awaitStart, .runHooks(.startContainer)]
+        steps += [.findExecutable, .awaitStart]
+        if isFirst { steps.append(.runHooks(.startContainer)) }
         if linux.seccomp != nil && forbidsPrivileges { steps.append(.loadSeccomp) }
         steps.append(.execute)
         return steps

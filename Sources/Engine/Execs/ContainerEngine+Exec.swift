@@ -75,8 +75,11 @@ extension ContainerEngine {
         if request.detach {
             processID = try await run.connection.exec(exec)
         } else {
-            exec.attach = MonitorRequest.Attach(
+            var attach = MonitorRequest.Attach(
                 stdin: asked.attachStdin, stdout: asked.attachStdout, stderr: asked.attachStderr)
+            // As Docker: how the client wants to read it is said here, whatever the program has.
+            attach.isRaw = request.tty
+            exec.attach = attach
             let (process, stream) = try await run.connection.execAttached(exec)
             processID = process
             result = ProcessStream(descriptor: stream.release(), isTerminal: stream.isTerminal)

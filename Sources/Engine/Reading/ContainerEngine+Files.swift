@@ -4,12 +4,45 @@ import OCI
 import Storage
 
 extension ContainerEngine {
-    /// A container's merged tree: of a running one through its init, of others mounted nowhere. Blocks.
+    /// A container's files without what is mounted over them: of a running one through its init, of others mounted
+    /// nowhere. Blocks.
+    private func ownTree(_ container: Container) throws -> FileTree {
+        if let tree = try runningTree(container) { return tree }
+        return FileTree(root: try storage.containers.mergedTree(of: container.id))
+    }
+
+    private func runningTree(_ container: Container) throws -> FileTree? {
+        guard let run = container.run else { return nil }
+        return FileTree(root: try FileDescriptor.open("/proc/\(run.processID)/root", [.path, .directory]))
+    }
+
+    /// A container's files as its processes see them or would see them, volumes and binds included. Its lock is held;
+    /// blocks.
     private func tree(_ container: Container, writable: Bool = false) throws -> FileTree {
-        if let run = container.run {
-            return FileTree(root: try FileDescriptor.open("/proc/\(run.processID)/root", [.path, .directory]))
+        if let tree = try runningTree(container) { return tree }
+        let mounts = try treeMounts(container.record)
+        if !writable, !mounts.isEmpty {
+            // A volume's place need not exist before the first start; an overlay that is only read cannot get it.
+            _ = try storage.containers.assembledTree(of: container.id, mounts: mounts, writable: true)
         }
-        return FileTree(root: try storage.containers.mergedTree(of: container.id, writable: writable))
+        return try storage.containers.assembledTree(of: container.id, mounts: mounts, writable: writable)
+    }
+
+    private func treeMounts(_ record: ContainerRecord) throws -> [TreeMount] {
+        try record.mounts.compactMap { mount in
+            var source = mount.source
+            switch mount.kind {
+            case .tmpfs: return nil
+            case .bind: break
+            case .volume:
+                // A volume that is a file system of its own is mounted only while the container runs.
+                guard case .directory(let path) = try storage.volumes.volume(mount.name).source else { return nil }
+                source = path
+            }
+            guard HostFiles.exists(source) else { return nil }
+            return TreeMount(
+                source: source, subpath: mount.subpath, destination: mount.destination, isWritable: mount.isWritable)
+        }
     }
 
     /// What a container changed in its image's tree.
@@ -26,7 +59,7 @@ extension ContainerEngine {
     /// The whole tree as a tar.
     public func export(_ name: String) async throws -> ByteStream {
         let container = try registry.find(name)
-        let tree = try await blocking { try self.tree(container) }
+        let tree = try await blocking { try self.ownTree(container) }
         post(container, "export")
         return try work.stream { try tree.export(to: $0) }
     }
@@ -35,7 +68,14 @@ extension ContainerEngine {
         let container = try registry.find(name)
         try check(path)
         return try await container.lock.withLock { () async throws(EngineError) -> ContainerPathStat in
-            try await blocking { Self.describe(try self.tree(container).status(of: path)) }
+            try await blocking { try self.status(of: path, in: try self.tree(container), of: name) }
+        }
+    }
+
+    private func status(of path: String, in tree: FileTree, of name: String) throws -> ContainerPathStat {
+        do throws(StorageError) { return Self.describe(try tree.status(of: path)) } catch {
+            guard error.code == .notFound else { throw error }
+            throw EngineError(.notFound, "Could not find the file \(path) in container \(name)")
         }
     }
 
@@ -60,9 +100,12 @@ extension ContainerEngine {
     ) async throws -> (status: ContainerPathStat, archive: ByteStream) {
         let container = try registry.find(name)
         try check(path)
-        let (tree, status) = try await blocking { () throws -> (FileTree, ContainerPathStat) in
-            let tree = try self.tree(container)
-            return (tree, Self.describe(try tree.status(of: path)))
+        let (tree, status) = try await container.lock.withLock {
+            () async throws(EngineError) -> (FileTree, ContainerPathStat) in
+            try await blocking {
+                let tree = try self.tree(container)
+                return (tree, try self.status(of: path, in: tree, of: name))
+            }
         }
         post(container, "archive-path")
         return (status, try work.stream { try tree.archive(path, to: $0) })

@@ -43,8 +43,9 @@ public struct Router: Sendable {
 
     /// The route for `method` and `path`, and what its pattern captured; `nil` when there is none.
     public func find(_ method: HTTPMethod, _ path: Substring) -> (route: Route, parameters: [String: String])? {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        guard let first = parts.first, let candidates = entries[String(first)] else { return nil }
+        // A part that is empty is a name that the client lacks: `/containers//json` is no list of containers.
+        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        guard path.first == "/", let first = parts.first, let candidates = entries[String(first)] else { return nil }
         for entry in candidates where entry.method == method {
             if let parameters = Self.match(entry.parts, parts) { return (entry.route, parameters) }
         }
@@ -60,13 +61,13 @@ public struct Router: Sendable {
                 guard position < parts.count, parts[position] == text else { return nil }
                 position += 1
             case .parameter(let name):
-                guard position < parts.count else { return nil }
+                guard position < parts.count, !parts[position].isEmpty else { return nil }
                 parameters[name] = String(parts[position])
                 position += 1
             case .rest(let name):
                 let following = pattern.count - index - 1
                 let count = parts.count - position - following
-                guard count > 0 else { return nil }
+                guard count > 0, !parts[position..<position + count].contains("") else { return nil }
                 parameters[name] = parts[position..<position + count].joined(separator: "/")
                 position += count
             }

@@ -64,6 +64,8 @@ final class StreamEnd: ChannelInboundHandler {
     /// What came before the other end was there.
     private var early: [ByteBuffer] = []
     private var isStarted = false
+    /// The output is shut, and the rest of the client's bytes are thrown away.
+    private var isLingering = false
     fileprivate var detach: DetachSequence?
 
     init(_ side: Side) { self.side = side }
@@ -89,12 +91,14 @@ final class StreamEnd: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isLingering { return }
         var buffer = unwrapInboundIn(data)
         if let kept = detach?.filter(buffer.readableBytesView) {
             buffer = ByteBuffer(bytes: kept.bytes)
             if kept.isComplete {
                 if isStarted { partner?.send(buffer) }
-                partner?.flush()
+                // Left alone, the process runs on without this client.
+                partner?.closeAfterFlush()
                 return closeAfterFlush()
             }
         }
@@ -102,6 +106,7 @@ final class StreamEnd: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        if isLingering { return context.read() }
         guard isStarted else { return }
         partner?.flush()
         readIfPartnerTakes()
@@ -114,6 +119,7 @@ final class StreamEnd: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return }
         inputClosed = true
+        if isLingering { return closeNow() }
         guard isStarted else { return }
         switch side {
         case .client: partner?.closeOutput()
@@ -152,11 +158,24 @@ final class StreamEnd: ChannelInboundHandler {
         }
     }
 
+    /// Ends the stream once everything is sent.
+    ///
+    /// A socket that is closed with unread bytes in it fails at the other side ("connection reset by peer"), so what the
+    /// client still types is read and thrown away until it closes too, or a moment has passed.
     private func closeAfterFlush() {
-        guard let context else { return }
+        guard let context, !isLingering else { return }
+        isLingering = side == .client
         outputClosed = true
         let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+        guard isLingering, !inputClosed else {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in channel.close(promise: nil) }
+            return
+        }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
+            channel.close(mode: .output, promise: nil)
+        }
+        context.eventLoop.scheduleTask(in: HTTPConnection.lingerTime) { channel.close(promise: nil) }
+        context.read()
     }
 
     private func closeNow() { context?.close(promise: nil) }

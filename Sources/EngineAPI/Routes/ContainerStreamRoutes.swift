@@ -12,8 +12,8 @@ enum StreamType {
     static let multiplexed = "application/vnd.docker.multiplexed-stream"
 
     /// What clients of `version` are told; before 1.42 the type did not tell the two apart.
-    static func of(isTerminal: Bool, _ version: APIVersion) -> String {
-        isTerminal || version < APIVersion(major: 1, minor: 42) ? raw : multiplexed
+    static func of(isRaw: Bool, _ version: APIVersion) -> String {
+        isRaw || version < APIVersion(major: 1, minor: 42) ? raw : multiplexed
     }
 }
 
@@ -35,7 +35,7 @@ extension DockerAPI {
             // Docker takes whatever is no number for "all".
             if let tail = query.text("tail").flatMap({ Int($0) }), tail >= 0 { options.tail = tail }
             let (stream, isTerminal) = try await engine.logs(request.parameter("name"), options)
-            return .stream(contentType: StreamType.of(isTerminal: isTerminal, request.apiVersion)) { writer in
+            return .stream(contentType: StreamType.of(isRaw: isTerminal, request.apiVersion)) { writer in
                 while let chunk = try await stream.next() { try await writer.write(chunk) }
             }
         }
@@ -78,7 +78,7 @@ extension DockerAPI {
             var stream = Hijack.Stream(descriptor: attachment.stream?.descriptor)
             if let replay = attachment.replay { stream.prelude = { try await replay.next() } }
             if attachment.isTerminal && options.stdin { stream.detachKeys = keys ?? DetachSequence.standard }
-            let type = StreamType.of(isTerminal: attachment.isTerminal, request.apiVersion)
+            let type = StreamType.of(isRaw: attachment.isTerminal, request.apiVersion)
             return HTTPResponse(body: .hijack(Hijack(contentType: type) { [stream] in stream }))
         }
         router.get("/containers/{name}/attach/ws") { _ in

@@ -9,6 +9,9 @@ extension DockerAPI {
         router.post("/containers/{name}/exec") { [engine] request in
             let create = try ExecCreateRequest(json: try await request.json())
             guard create.cmd?.isEmpty == false else { throw HTTPFailure(.badRequest, "No exec command specified") }
+            if !create.detachKeys.isEmpty, (try? DetachSequence.parse(create.detachKeys)) == nil {
+                throw HTTPFailure(.badRequest, "Invalid escape keys (\(create.detachKeys)) provided")
+            }
             return .json(IDResponse(id: try await engine.createExec(request.parameter("name"), create)), .created)
         }
 
@@ -21,7 +24,7 @@ extension DockerAPI {
             }
             let exec = try await engine.inspectExec(id)
             let isTerminal = exec.processConfig.tty
-            let type = StreamType.of(isTerminal: isTerminal, request.apiVersion)
+            let type = StreamType.of(isRaw: start.tty, request.apiVersion)
             return HTTPResponse(
                 body: .hijack(
                     Hijack(contentType: type) {
@@ -34,7 +37,7 @@ extension DockerAPI {
                             }
                             return stream
                         } catch {
-                            return Self.refusal("\(error)", isTerminal: isTerminal)
+                            return Self.refusal("\(error)", isRaw: start.tty)
                         }
                     }))
         }
@@ -51,10 +54,10 @@ extension DockerAPI {
 
     /// A stream that holds only the reason why there is none. Clients have left HTTP by then, as with Docker: they look
     /// for the reason in the output, and for the exit code in the exec.
-    private static func refusal(_ message: String, isTerminal: Bool) -> Hijack.Stream {
+    private static func refusal(_ message: String, isRaw: Bool) -> Hijack.Stream {
         var text = ByteBuffer(string: message + "\r\n")
         var frame = ByteBuffer()
-        if !isTerminal {
+        if !isRaw {
             frame.writeBytes([1, 0, 0, 0])
             frame.writeInteger(UInt32(text.readableBytes))
         }

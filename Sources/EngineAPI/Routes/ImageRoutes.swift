@@ -39,7 +39,8 @@ extension DockerAPI {
         router.post("/images/load") { [engine] request in
             let messages = try await engine.loadImages(
                 from: request.body, quiet: request.query.flag("quiet"), platform: request.platform())
-            return try await .progress(messages)
+            // As Docker: whatever is wrong with the archive is told in the stream.
+            return .progressWithErrors(messages)
         }
 
         router.post("/images/create") { [engine] request in

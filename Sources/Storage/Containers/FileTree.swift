@@ -17,8 +17,14 @@ public struct PathStatus: Sendable, Equatable {
 /// Reading and writing a container's merged tree through a descriptor of its root: no link in it leads outside.
 public struct FileTree: Sendable {
     public var root: FileDescriptor
+    /// The namespace that `root` is mounted in, when it is mounted only there.
+    private let namespace: FileDescriptor?
 
-    public init(root: FileDescriptor) { self.root = root }
+    /// - Parameter namespace: what has to stay open as long as the tree is used.
+    public init(root: FileDescriptor, keeping namespace: FileDescriptor? = nil) {
+        self.root = root
+        self.namespace = namespace
+    }
 
     /// What `path` is; a link at its end is described, not followed.
     /// - Throws: `StorageError.notFound`.

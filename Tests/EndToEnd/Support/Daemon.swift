@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Synchronization
 
 /// A dhowd of a test's own: private socket, data root and exec root.
 ///
@@ -24,7 +25,28 @@ final class Daemon: @unchecked Sendable {
 
     deinit { tearDown() }
 
-    var pid: pid_t { child?.process.processIdentifier ?? 0 }
+    /// A daemon for a whole suite: it is torn down when the test process ends, since statics live until then.
+    static func shared(_ arguments: [String] = []) throws -> Daemon {
+        let daemon = try Daemon(arguments)
+        let isFirst = suites.withLock { daemons in
+            daemons.append(daemon)
+            return daemons.count == 1
+        }
+        if isFirst {
+            atexit {
+                let daemons = Daemon.suites.withLock { daemons in
+                    defer { daemons = [] }
+                    return daemons
+                }
+                for daemon in daemons { daemon.tearDown() }
+            }
+        }
+        return daemon
+    }
+
+    private static let suites = Mutex<[Daemon]>([])
+
+    var pid: pid_t { child?.pid ?? 0 }
     var log: String { child?.stderr ?? "" }
 
     func start() throws {
@@ -35,7 +57,7 @@ final class Daemon: @unchecked Sendable {
             ] + extraArguments)
         self.child = child
         let isUp = try eventually(30) {
-            guard child.process.isRunning else {
+            guard child.isRunning else {
                 throw CommandFailure(command: ["dhowd"], output: try child.wait())
             }
             return try Shell.run([Programs.dhow, "-H", "unix://\(socket)", "version"]).status == 0
@@ -49,22 +71,22 @@ final class Daemon: @unchecked Sendable {
     /// SIGKILL, as a crash would.
     func crash() {
         guard let child else { return }
-        kill(child.process.processIdentifier, SIGKILL)
-        child.process.waitUntilExit()
+        kill(child.pid, SIGKILL)
+        _ = try? child.wait()
     }
 
     /// SIGTERM, as a service manager would.
     @discardableResult
     func stop() throws -> Output? {
-        guard let child, child.process.isRunning else { return nil }
-        kill(child.process.processIdentifier, SIGTERM)
+        guard let child, child.isRunning else { return nil }
+        kill(child.pid, SIGTERM)
         return try child.wait(timeout: 30)
     }
 
     /// Removes every container and ends the daemon.
     func tearDown() {
         guard let child else { return }
-        if !child.process.isRunning { try? start() }
+        if !child.isRunning { try? start() }
         if let ids = try? dhow("ps", "-aq").lines, !ids.isEmpty { _ = try? dhow(["rm", "-f", "-v"] + ids) }
         _ = try? stop()
         self.child = nil

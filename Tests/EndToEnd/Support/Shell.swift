@@ -1,4 +1,5 @@
 import Foundation
+import Kernel
 
 /// What a command printed and how it ended.
 struct Output: CustomStringConvertible {
@@ -20,61 +21,72 @@ struct CommandFailure: Error, CustomStringConvertible {
 }
 
 /// A child process whose output goes to files, so that neither side ever blocks on a pipe.
+///
+/// Foundation's `Process` will not do: it takes a child for running as long as anything that the child started lives,
+/// as the monitors of Podman's containers do.
 final class Child {
-    let process = Process()
-    private let directory: URL
+    let pid: pid_t
+    private let process: ProcessDescriptor
+    private var status: ExitStatus?
+    private let directory: ScratchDirectory
     private let command: [String]
 
-    init(_ command: [String], environment: [String: String] = [:], input: Any? = nil, directory: String? = nil) throws {
+    init(_ command: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil) throws {
         self.command = command
-        self.directory = FileManager.default.temporaryDirectory.appendingPathComponent("dhow-test-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: self.directory, withIntermediateDirectories: true)
-        process.executableURL = URL(fileURLWithPath: try Shell.find(command[0]))
-        process.arguments = Array(command.dropFirst())
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        for name in ["out", "err"] {
-            _ = FileManager.default.createFile(atPath: self.directory.appendingPathComponent(name).path, contents: nil)
-        }
-        process.standardOutput = try FileHandle(forWritingTo: self.directory.appendingPathComponent("out"))
-        process.standardError = try FileHandle(forWritingTo: self.directory.appendingPathComponent("err"))
-        if let text = input as? String {
-            let file = self.directory.appendingPathComponent("in")
-            try Data(text.utf8).write(to: file)
-            process.standardInput = try FileHandle(forReadingFrom: file)
-        } else {
-            process.standardInput = input ?? FileHandle.nullDevice
-        }
-        try process.run()
+        let scratch = try ScratchDirectory("child")
+        self.directory = scratch
+        var configuration = Subprocess.Configuration(try Shell.find(command[0]), arguments: command)
+        configuration.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+            .map { "\($0.key)=\($0.value)" }
+        configuration.workingDirectory = directory
+        // To be killed with whatever it starts.
+        configuration.startsProcessGroup = true
+        if let input { try scratch.write(input, to: "in") }
+        configuration.descriptors = [
+            0: try FileDescriptor.open(input == nil ? "/dev/null" : scratch.file("in")),
+            1: try FileDescriptor.open(scratch.file("out"), [.writeOnly, .create]),
+            2: try FileDescriptor.open(scratch.file("err"), [.writeOnly, .create]),
+        ]
+        let child = try Subprocess.spawn(configuration)
+        pid = child.processID
+        process = child.process
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-        try? FileManager.default.removeItem(at: directory)
+        if isRunning { killAll() }
+    }
+
+    var isRunning: Bool {
+        if status == nil { status = (try? process.wait(noHang: true)) ?? nil }
+        return status == nil
     }
 
     var stdout: String { read("out") }
     var stderr: String { read("err") }
 
     private func read(_ name: String) -> String {
-        (try? Data(contentsOf: directory.appendingPathComponent(name))).map { String(decoding: $0, as: UTF8.self) }
+        (try? Data(contentsOf: URL(fileURLWithPath: directory.file(name)))).map { String(decoding: $0, as: UTF8.self) }
             ?? ""
+    }
+
+    private func killAll() {
+        kill(-pid, SIGKILL)
+        kill(pid, SIGKILL)
+        status = (try? process.wait()) ?? nil
     }
 
     /// Waits for the end; past `timeout` seconds the child is killed and the wait fails.
     func wait(timeout: TimeInterval = 120) throws -> Output {
         let deadline = Date().addingTimeInterval(timeout)
-        while process.isRunning {
+        while isRunning {
             if Date() > deadline {
-                kill(process.processIdentifier, SIGKILL)
-                process.waitUntilExit()
+                killAll()
                 throw CommandFailure(
                     command: command, output: Output(status: -1, stdout: stdout, stderr: "timed out; " + stderr))
             }
             usleep(2000)
         }
-        let signalled = process.terminationReason == .uncaughtSignal
-        return Output(status: process.terminationStatus + (signalled ? 128 : 0), stdout: stdout, stderr: stderr)
+        return Output(status: status?.code ?? -1, stdout: stdout, stderr: stderr)
     }
 }
 

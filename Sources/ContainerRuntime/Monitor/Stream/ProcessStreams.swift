@@ -60,7 +60,7 @@ final class ProcessStreams {
     /// Makes the connection `descriptor`, which it takes, a client.
     /// - Parameter first: the reply, which goes out before any output.
     func attach(_ descriptor: Int32, _ request: MonitorRequest.Attach, first: [UInt8]) {
-        let client = StreamClient(descriptor, request, isTerminal: isTerminal, first: first, loop: loop)
+        let client = StreamClient(descriptor, request, hasTerminal: isTerminal, first: first, loop: loop)
         client.onInput = { [unowned self] bytes in
             input?.write(bytes)
             return !(input?.isFull ?? false)

@@ -14,7 +14,7 @@ final class StreamClient {
     private var outbound: ByteQueue
     let wantsStdout: Bool
     let wantsStderr: Bool
-    let isTerminal: Bool
+    let isRaw: Bool
     private var readsInput: Bool
     private var isInputPaused = false
     private var isPeerGone = false
@@ -32,11 +32,11 @@ final class StreamClient {
     /// Takes the non-blocking socket `descriptor`.
     /// - Parameter first: what must go out before any output: the reply.
     init(
-        _ descriptor: Int32, _ request: MonitorRequest.Attach, isTerminal: Bool, first: [UInt8], loop: EventLoop
+        _ descriptor: Int32, _ request: MonitorRequest.Attach, hasTerminal: Bool, first: [UInt8], loop: EventLoop
     ) {
         self.descriptor = descriptor
         self.loop = loop
-        self.isTerminal = isTerminal
+        isRaw = request.isRaw ?? hasTerminal
         wantsStdout = request.stdout
         wantsStderr = request.stderr
         readsInput = request.stdin
@@ -57,11 +57,11 @@ final class StreamClient {
     var isOpen: Bool { descriptor >= 0 }
     var isFull: Bool { outbound.count > Self.bound }
 
-    /// Sends one piece of output, framed unless there is a terminal.
+    /// Sends one piece of output, framed unless the client takes it raw.
     func send(_ bytes: UnsafeRawBufferPointer, stream: OutputStream) {
         guard isOpen, !isPeerGone, !endsWhenEmpty else { return }
         guard stream == .stdout ? wantsStdout : wantsStderr else { return }
-        if isTerminal {
+        if isRaw {
             deliver(bytes)
         } else {
             let count = UInt32(bytes.count)
