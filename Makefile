@@ -1,9 +1,10 @@
 # Dhow. `make run` shows it working, `make test` proves it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: setup setup-bench build build-tests run test test-vm bench install uninstall format lint clean
+.PHONY: setup setup-bench build build-tests run test test-vm fuzz bench install uninstall format lint clean
 
 PREFIX  ?= /usr/local
+FUZZ_SECONDS ?= 60
 BUILD   := .build
 IMAGES  := .build-images
 SWIFT   := swift
@@ -45,6 +46,11 @@ test-vm: setup build-tests
 	@scripts/setup vm
 	@scripts/test-vm
 
+## fuzz: the parsers under libFuzzer, each for FUZZ_SECONDS; FUZZ names some of them
+fuzz:
+	$(SWIFT) build -c release --package-path Fuzz --scratch-path .build-fuzz
+	@scripts/fuzz $(FUZZ_SECONDS) $(FUZZ)
+
 ## bench: Dhow beside its peers, as ratios of medians
 bench: build
 	@python3 scripts/bench.py
@@ -61,10 +67,10 @@ uninstall:
 	  $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,dhow.service dhow.socket)
 
 format:
-	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format --in-place --recursive --parallel Package.swift Sources Tests Fuzz/Package.swift Fuzz/Support Fuzz/Targets
 
 lint:
-	$(SWIFT) format lint --recursive --parallel Package.swift Sources Tests
+	$(SWIFT) format lint --recursive --parallel Package.swift Sources Tests Fuzz/Package.swift Fuzz/Support Fuzz/Targets
 
 clean:
-	rm -rf $(BUILD) bin
+	rm -rf $(BUILD) .build-fuzz bin
