@@ -172,6 +172,19 @@ import Testing
         #expect(try daemon.request("GET", "/v9.99/info").status == 400)
         #expect(try daemon.request("GET", "/nowhere").status == 404)
         #expect(try daemon.request("GET", "/v1.50/containers/json?filters=%7Bx").status == 400)
+        #expect(try daemon.request("GET", "/v1.50/containers//json").status == 404)
+        let garbage = try daemon.request("POST", "/v1.50/images/load", body: "no archive")
+        #expect(garbage.status == 200 && garbage.body.contains("errorDetail"), "\(garbage)")
+        for (arguments, words) in [
+            (["inspect", ""], "value is empty"), (["logs", ""], "value is empty"),
+            (["tag", Images.busybox, "a:b:c"], "Error parsing reference"),
+            (["run", "--network", "none", "--label", "=a", Images.busybox], "empty name"),
+            (["run", "--rm", "--network", "none", Images.busybox, ""], "executable file not found"),
+        ] {
+            let output = try daemon.dhow(arguments)
+            #expect(output.status != 0 && output.stderr.contains(words), "\(arguments): \(output)")
+        }
+        #expect(try daemon.check("version", "-f", "{{.Server.APIVersion}}").text == "1.50")
         for memory in ["1", "-5"] {
             let output = try daemon.dhow("run", "--rm", "--network", "none", "--memory", memory, Images.busybox, "true")
             #expect(output.status == 125, "\(output)")

@@ -41,6 +41,16 @@ struct DockerClientTests {
         #expect(output.status == 5, "\(output)")
     }
 
+    @Test func inputThatEndsAtOnceArrives() throws {
+        _ = try check("run", "-d", "--name", "ears", "--network", "none", Images.busybox, "sleep", "1000")
+        defer { _ = try? daemon.docker("rm", "-f", "ears") }
+        for _ in 0..<10 {
+            #expect(try check("exec", "-i", "ears", "sh", "-c", "cat; echo end", input: "hi\n").stdout == "hi\nend\n")
+            #expect(
+                try check("run", "-i", "--rm", "--network", "none", Images.busybox, "cat", input: "hi\n").stdout == "hi\n")
+        }
+    }
+
     @Test func psLogsExecStopRmStats() throws {
         _ = try check(
             "run", "-d", "--name", "real", "--network", "none", Images.busybox, "sh", "-c",
@@ -93,6 +103,8 @@ struct DockerClientTests {
                 assert c.status == "running" and c.labels == {"a": "b"}, c.attrs
                 code, out = c.exec_run("sh -c 'echo $X; ulimit -n'")
                 assert code == 0 and out == b"1\n100\n", out
+                exec_id = client.api.exec_create(c.id, "sh -c 'test -t 1 && echo a terminal'", tty=True)
+                assert client.api.exec_start(exec_id) == b"a terminal\r\n"
                 code, (out, err) = c.exec_run("sh -c 'echo o; echo e >&2; exit 4'", demux=True)
                 assert (code, out, err) == (4, b"o\n", b"e\n")
                 import time; time.sleep(0.3)

@@ -78,6 +78,33 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "/tmp/elsewhere"))
     }
 
+    @Test func filesAreCopiedIntoAndOutOfVolumesOfStoppedContainers() throws {
+        let scratch = try ScratchDirectory()
+        try scratch.write("copied\n", to: "file")
+        try Shell.sh("mkdir \(scratch.file("bind")); echo bound > \(scratch.file("bind/inner"))")
+        try daemon.check(
+            "create", "--name", "parked", "--network", "none", "-v", "/anonymous", "-v", "parked:/named", "-v",
+            "\(scratch.file("bind")):/bound:ro", Images.busybox, "sh", "-c",
+            "cat /anonymous/file /named/file; echo written > /named/out")
+        defer {
+            _ = try? daemon.dhow("rm", "-fv", "parked")
+            _ = try? daemon.dhow("volume", "rm", "parked")
+        }
+        let mounts = try Shell.sh("wc -l < /proc/self/mountinfo").text
+        // The places exist before the first start, and lead to the volumes.
+        try daemon.check("cp", scratch.file("file"), "parked:/anonymous")
+        try daemon.check("cp", scratch.file("file"), "parked:/named/")
+        #expect(try Shell.sh("\(Programs.dhow) -H unix://\(daemon.socket) cp parked:/bound/inner - | tar -xO").text == "bound")
+        let refused = try daemon.dhow("cp", scratch.file("file"), "parked:/bound/")
+        #expect(refused.status == 1 && refused.stderr.contains("read-only"), "\(refused)")
+        #expect(try daemon.check("start", "-a", "parked").stdout == "copied\ncopied\n")
+        try daemon.check("cp", "parked:/named/out", scratch.file("out"))
+        #expect(try String(contentsOfFile: scratch.file("out"), encoding: .utf8) == "written\n")
+        let missing = try daemon.dhow("cp", "parked:/nowhere", scratch.file("none"))
+        #expect(missing.status == 1 && missing.stderr.contains("/nowhere"), "\(missing)")
+        #expect(try Shell.sh("wc -l < /proc/self/mountinfo").text == mounts)
+    }
+
     @Test func pruneRemovesWhatNobodyUses() throws {
         try daemon.check("volume", "create", "--label", "prune=me", "unused")
         let output = try daemon.check("volume", "prune", "-af", "--filter", "label=prune=me")

@@ -43,6 +43,19 @@ struct Outer: JSONRecord {
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
 
+    private struct Document: JSONRecord {
+        var hostConfig = ""
+        var unknownMembers = JSONObject()
+        static let members = JSONMembers<Self>(.required("HostConfig", \.hostConfig))
+    }
+
+    @Test func recordsTakeNamesInAnyCase() throws {
+        #expect(try Document(parsing: #"{"hostconfig":"a"}"#).hostConfig == "a")
+        #expect(try Document(parsing: #"{"HOSTCONFIG":"a","HostConfig":"b"}"#).hostConfig == "b")
+        #expect(try Document(parsing: #"{"HostConfig":"a","other":1}"#).unknownMembers == ["other": 1])
+        #expect(throws: JSONError.self) { try Document(parsing: "{}") }
+    }
+
     @Test func refusesDeepNesting() {
         #expect(throws: JSONError.self) { try JSONValue(parsing: String(repeating: "[", count: 100_000)) }
     }

@@ -20,7 +20,7 @@ import Testing
             _ = try FileDescriptor.open("/nonexistent/file")
             Issue.record("opened")
         } catch {
-            #expect(error.description == "cannot open /nonexistent/file: No such file or directory")
+            #expect(error.description == "cannot open /nonexistent/file: no such file or directory")
             #expect(error.code.name == "ENOENT")
         }
         #expect(ErrorNumber(name: "EPERM") == .notPermitted)
