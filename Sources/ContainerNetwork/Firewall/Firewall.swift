@@ -112,13 +112,13 @@ public final class Firewall: Sendable {
             guard let network = state.networks[networkID] else {
                 throw NetworkError(.notFound, "network \(networkID) is not known to the firewall")
             }
-            var fresh: [FirewallElement] = []
+            var fresh: [FirewallElement.Place: FirewallElement] = [:]
             var accepted: [PublishedPort] = []
             for port in Set(ports) where state.ports[networkID]?.contains(port) != true {
                 try port.check()
                 accepted.append(port)
                 guard let element = network.element(of: port) else { continue }
-                if let present = state.elements[element.place]?.element ?? fresh.first(where: { $0.place == element.place }) {
+                if let present = state.elements[element.place]?.element ?? fresh[element.place] {
                     guard present == element else {
                         throw NetworkError(
                             .conflict,
@@ -126,10 +126,10 @@ public final class Firewall: Sendable {
                                 + (present.value?.text ?? "another container"))
                     }
                 } else {
-                    fresh.append(element)
+                    fresh[element.place] = element
                 }
             }
-            try writePorts(&state, remove: [], add: fresh)
+            try writePorts(&state, remove: [], add: Array(fresh.values))
             for port in accepted {
                 state.ports[networkID, default: []].insert(port)
                 Self.count(network.element(of: port), by: 1, &state)
@@ -207,16 +207,14 @@ public final class Firewall: Sendable {
 
     private func install(_ state: inout State) throws(NetworkError) {
         let library = try Self.library(&state)
-        let host = HostForwarding(library: library, mark: configuration.mark)
+        let host = HostForwarding(library: library, mark: configuration.mark, table: configuration.table)
         let isNeeded = try host.accept()
         var text = FirewallTable.text(
             name: configuration.table, mark: isNeeded ? configuration.mark : nil,
             translatesLoopback: configuration.translatesLoopback,
             dropsForeignForwarding: configuration.dropsForeignForwarding)
-        for network in state.networks.values {
-            for element in network.elements { text += element.adding(to: configuration.table) }
-        }
-        for (element, _) in state.elements.values { text += element.adding(to: configuration.table) }
+        text += FirewallElement.adding(
+            state.networks.values.flatMap(\.elements) + state.elements.values.map(\.element), to: configuration.table)
         try library.run(text)
         state.isInstalled = true
     }
@@ -226,16 +224,17 @@ public final class Firewall: Sendable {
         // Adding first makes deleting one that is not there no error.
         try library.run("add table inet \(configuration.table)\ndelete table inet \(configuration.table)\n")
         state.isInstalled = false
-        HostForwarding(library: library, mark: configuration.mark).withdraw()
+        HostForwarding(library: library, mark: configuration.mark, table: configuration.table).withdraw()
     }
 
     /// Changes elements of networks, or makes the table when it is not there (the state is already as it should be).
     private func write(_ state: inout State, remove: [FirewallElement], add: [FirewallElement]) throws(NetworkError) {
         guard state.isInstalled else { return try install(&state) }
         let commands =
-            remove.map { $0.deleting(from: configuration.table) } + add.map { $0.adding(to: configuration.table) }
+            FirewallElement.deleting(remove, from: configuration.table)
+            + FirewallElement.adding(add, to: configuration.table)
         do throws(NetworkError) {
-            try Self.library(&state).run(commands.joined())
+            try Self.library(&state).run(commands)
         } catch {
             // Someone removed the table or elements of it.
             guard error.code == .notFound else { throw error }

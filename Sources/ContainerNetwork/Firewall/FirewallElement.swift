@@ -61,11 +61,22 @@ struct FirewallElement: Hashable, Sendable {
 
     private var keyText: String { place.key.map(\.text).joined(separator: " . ") }
 
-    func adding(to table: String) -> String {
-        "add element inet \(table) \(place.set) { \(keyText)\(value.map { " : \($0.text)" } ?? "") }\n"
+    /// One command for each set.
+    static func adding(_ elements: [FirewallElement], to table: String) -> String {
+        commands("add", elements, table) { "\($0.keyText)\($0.value.map { " : \($0.text)" } ?? "")" }
     }
 
-    func deleting(from table: String) -> String { "delete element inet \(table) \(place.set) { \(keyText) }\n" }
+    static func deleting(_ elements: [FirewallElement], from table: String) -> String {
+        commands("delete", elements, table) { $0.keyText }
+    }
+
+    private static func commands(
+        _ verb: String, _ elements: [FirewallElement], _ table: String, _ text: (FirewallElement) -> String
+    ) -> String {
+        Dictionary(grouping: elements, by: \.place.set).sorted { $0.key < $1.key }.map { set, members in
+            "\(verb) element inet \(table) \(set) { \(members.map(text).joined(separator: ", ")) }\n"
+        }.joined()
+    }
 
     /// Key and value in the kernel's form; `nil` when only nft can say it.
     var binary: (key: [UInt8], value: [UInt8]?)? {

@@ -8,8 +8,10 @@ import Kernel
 struct HostForwarding {
     let library: NFTablesLibrary
     let mark: UInt32
+    /// Our table's name, which tells the rules of several daemons on one host apart.
+    let table: String
 
-    private static let comment = "dhow: packets that table dhow lets through"
+    private var comment: String { "dhow: packets that table \(table) lets through" }
     private var hex: String { "0x" + String(mark, radix: 16) }
 
     /// Adds the rules that are needed and are not there.
@@ -22,15 +24,15 @@ struct HostForwarding {
                 continue
             }
             isNeeded = true
-            if !chain.contains(Self.comment) {
+            if !chain.contains(comment) {
                 try library.run(
                     "insert rule \(family) filter FORWARD meta mark & \(hex) == \(hex) counter accept "
-                        + "comment \"\(Self.comment)\"\n")
+                        + "comment \"\(comment)\"\n")
             }
         }
         for command in ["iptables-legacy", "ip6tables-legacy"] where legacyRules(command).contains("-P FORWARD DROP") {
             isNeeded = true
-            if !legacyRules(command).contains(Self.comment) {
+            if !legacyRules(command).contains(comment) {
                 _ = legacy(command, ["-I", "FORWARD"] + rule)
             }
         }
@@ -41,12 +43,12 @@ struct HostForwarding {
     func withdraw() {
         for family in ["ip", "ip6"] {
             guard let chain = try? listing(family) else { continue }
-            for line in chain.split(separator: "\n") where line.contains(Self.comment) {
+            for line in chain.split(separator: "\n") where line.contains(comment) {
                 guard let handle = line.split(separator: " ").last.flatMap({ Int($0) }) else { continue }
                 _ = try? library.run("delete rule \(family) filter FORWARD handle \(handle)\n")
             }
         }
-        for command in ["iptables-legacy", "ip6tables-legacy"] where legacyRules(command).contains(Self.comment) {
+        for command in ["iptables-legacy", "ip6tables-legacy"] where legacyRules(command).contains(comment) {
             _ = legacy(command, ["-D", "FORWARD"] + rule)
         }
     }
@@ -65,7 +67,7 @@ struct HostForwarding {
     // them. Where nobody has used it in this namespace, nothing is run.
 
     private var rule: [String] {
-        ["-m", "mark", "--mark", "\(hex)/\(hex)", "-m", "comment", "--comment", Self.comment, "-j", "ACCEPT"]
+        ["-m", "mark", "--mark", "\(hex)/\(hex)", "-m", "comment", "--comment", comment, "-j", "ACCEPT"]
     }
 
     private func legacyRules(_ command: String) -> String {
