@@ -47,30 +47,26 @@ public struct LinkSettings: Sendable {
     public var macAddress: [UInt8]?
     public var mtu: UInt32?
     public var master: Int32?
-    public var alias: String?
     public var isUp = false
-    /// Whether the kernel gives it an IPv6 link-local address by itself.
-    public var hasLinkLocalAddress = true
 
     public init(
         name: String? = nil, namespace: FileDescriptor? = nil, macAddress: [UInt8]? = nil, mtu: UInt32? = nil,
-        master: Int32? = nil, alias: String? = nil, isUp: Bool = false, hasLinkLocalAddress: Bool = true
+        master: Int32? = nil, isUp: Bool = false
     ) {
         self.name = name
         self.namespace = namespace
         self.macAddress = macAddress
         self.mtu = mtu
         self.master = master
-        self.alias = alias
         self.isUp = isUp
-        self.hasLinkLocalAddress = hasLinkLocalAddress
     }
 }
 
 /// The kinds of interface that can be made.
 public enum LinkKind: Sendable {
     case bridge(BridgeOptions)
-    /// Two ends of a cable; the second is made with these settings, in their namespace.
+    /// Two ends of a cable; the second is made with these settings, in their namespace. It cannot be made up: the
+    /// kernel ties the two together only after it is set up (`ENOTCONN`).
     case veth(peer: LinkSettings)
     case macvlan(parent: Int32, mode: MacvlanMode)
     case ipvlan(parent: Int32, mode: IpvlanMode, flag: IpvlanFlag)
@@ -186,13 +182,8 @@ extension NetlinkRequest {
         if let address = settings.macAddress { attribute(1, bytes: address) }
         if let mtu = settings.mtu { attribute(4, mtu) }
         if let master = settings.master { attribute(10, master) }
-        if let alias = settings.alias { attribute(20, bytes: Array(alias.utf8)) }
         // IFLA_NET_NS_FD
         if let namespace = settings.namespace { attribute(28, UInt32(bitPattern: namespace.rawValue)) }
-        if !settings.hasLinkLocalAddress {
-            // IFLA_AF_SPEC 26, AF_INET6 10, IFLA_INET6_ADDR_GEN_MODE 8: IN6_ADDR_GEN_MODE_NONE 1
-            nest(26) { $0.nest(10) { $0.attribute(8, UInt8(1)) } }
-        }
     }
 
     /// struct ifinfomsg. IFF_UP is 1.
@@ -227,6 +218,26 @@ extension NetlinkRequest {
         var request = NetlinkRequest(19, operation: "change interface", subject: "number \(index)")
         request.linkHeader(index: index, up: isUp ?? (settings.isUp ? true : nil), promiscuous: isPromiscuous)
         request.append(settings)
+        return request
+    }
+
+    /// Changes an interface by name, so that it can follow the request that makes it in the same call.
+    ///
+    /// - Parameters:
+    ///   - alias: the kernel takes it only once an interface is there.
+    ///   - withholdsLinkLocalAddress: the kernel gives the interface no IPv6 link-local address. That, too, cannot be
+    ///     said while one is made, and it must be said in a request before the one that brings it up.
+    public static func setLink(
+        named name: String, alias: String? = nil, withholdsLinkLocalAddress: Bool = false, isUp: Bool? = nil
+    ) -> NetlinkRequest {
+        var request = NetlinkRequest(19, operation: "change interface", subject: name)
+        request.linkHeader(index: 0, up: isUp)
+        request.attribute(3, string: name)
+        if let alias { request.attribute(20, bytes: Array(alias.utf8)) }
+        if withholdsLinkLocalAddress {
+            // IFLA_AF_SPEC 26, AF_INET6 10, IFLA_INET6_ADDR_GEN_MODE 8: IN6_ADDR_GEN_MODE_NONE 1
+            request.nest(26) { $0.nest(10) { $0.attribute(8, UInt8(1)) } }
+        }
         return request
     }
 

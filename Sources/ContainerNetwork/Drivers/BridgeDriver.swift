@@ -98,14 +98,17 @@ public struct BridgeDriver: NetworkDriver {
     private func makeBridge(_ options: BridgeOptions, _ network: NetworkSpecification) throws(NetworkError) -> Link {
         try attempt("make bridge \(options.bridgeName)") { () throws(KernelError) in
             // An address of its own, or the bridge would change it with its ports.
-            try netlink.perform(
-                .createLink(
-                    .bridge(.init()),
-                    LinkSettings(
-                        name: options.bridgeName, macAddress: MACAddress.random().bytes,
-                        mtu: options.mtu ?? configuration.mtu,
-                        alias: InterfaceMark(owner: configuration.owner, networkID: network.id).description,
-                        hasLinkLocalAddress: network.usesIPv6)))
+            let settings = LinkSettings(
+                name: options.bridgeName, macAddress: MACAddress.random().bytes,
+                mtu: options.mtu ?? configuration.mtu)
+            let mark = InterfaceMark(owner: configuration.owner, networkID: network.id)
+            try netlink.perform([
+                .createLink(.bridge(.init()), settings), .setLink(named: options.bridgeName, alias: mark.description),
+            ])
+            // A kernel without IPv6 has nothing to withhold.
+            if !network.usesIPv6 {
+                try? netlink.perform(.setLink(named: options.bridgeName, withholdsLinkLocalAddress: true))
+            }
             return try netlink.link(named: options.bridgeName)
         }
     }
@@ -166,8 +169,8 @@ public struct BridgeDriver: NetworkDriver {
 
     // MARK: Endpoints
 
-    /// Six system calls that change something: one makes both ends in their places, three set the container's end's
-    /// settings, one gives it addresses and routes and brings it up, and a bridge without communication takes one more.
+    /// Few system calls change something: one makes both ends in their places, some set the container's end's settings,
+    /// one gives it addresses and routes and brings it up; a bridge without communication takes one more.
     public func join(_ endpoint: EndpointSpecification, to network: NetworkSpecification, in sandbox: NetworkSandbox)
         throws(NetworkError) -> JoinedEndpoint
     {
@@ -183,14 +186,14 @@ public struct BridgeDriver: NetworkDriver {
         let mtu = options.mtu ?? configuration.mtu
         try attempt("connect the container to bridge \(bridge.name)") { () throws(KernelError) in
             let peer = LinkSettings(
-                name: name, namespace: sandbox.namespace.descriptor, macAddress: mac.bytes, mtu: mtu,
-                hasLinkLocalAddress: endpoint.address6 != nil)
-            let host = LinkSettings(
-                name: hostName, mtu: mtu, master: bridge.index,
-                alias: InterfaceMark(owner: configuration.owner, networkID: network.id, endpointID: endpoint.id)
-                    .description,
-                isUp: true, hasLinkLocalAddress: false)
-            try netlink.perform(.createLink(.veth(peer: peer), host))
+                name: name, namespace: sandbox.namespace.descriptor, macAddress: mac.bytes, mtu: mtu)
+            let host = LinkSettings(name: hostName, mtu: mtu, master: bridge.index)
+            let mark = InterfaceMark(owner: configuration.owner, networkID: network.id, endpointID: endpoint.id)
+            let failures = try netlink.performAll([
+                .createLink(.veth(peer: peer), host), .setLink(named: hostName, alias: mark.description),
+                .setLink(named: hostName, withholdsLinkLocalAddress: true), .setLink(named: hostName, isUp: true),
+            ])
+            if let failure = failures[0] { throw failure }
         }
         let gateways = [network.gateway(for: endpoint.address4), network.gateway(for: endpoint.address6)]
         do throws(NetworkError) {

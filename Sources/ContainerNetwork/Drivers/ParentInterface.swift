@@ -19,7 +19,7 @@ struct ParentInterface {
         let name = try Self.name(network)
         if let index = try find(name) { return index }
         let mark = InterfaceMark(owner: owner, networkID: network.id).description
-        let settings = LinkSettings(name: name, alias: mark, isUp: true)
+        let settings = LinkSettings(name: name, isUp: true)
         let kind: LinkKind
         if !Self.hasParent(network) {
             kind = .dummy
@@ -31,7 +31,7 @@ struct ParentInterface {
             throw NetworkError(.notFound, "there is no interface \(name) to be the network's parent")
         }
         return try attempt("make interface \(name)") { () throws(KernelError) in
-            try netlink.perform(.createLink(kind, settings))
+            try netlink.perform([.createLink(kind, settings), .setLink(named: name, alias: mark)])
             return try netlink.link(named: name).index
         }
     }
@@ -68,8 +68,7 @@ struct ParentInterface {
                 .createLink(
                     kind,
                     LinkSettings(
-                        name: name, namespace: sandbox.namespace.descriptor, macAddress: macAddress?.bytes, mtu: mtu,
-                        hasLinkLocalAddress: endpoint.address6 != nil)))
+                        name: name, namespace: sandbox.namespace.descriptor, macAddress: macAddress?.bytes, mtu: mtu)))
             return try sandbox.netlink.link(named: name)
         }
         let gateways = [network.gateway(for: endpoint.address4), network.gateway(for: endpoint.address6)]
