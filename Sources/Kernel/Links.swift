@@ -242,15 +242,19 @@ extension NetlinkRequest {
     }
 
     /// Sets the flags of a bridge's port.
-    public static func setBridgePort(_ index: Int32, _ flags: BridgePortFlags) -> NetlinkRequest {
-        var request = NetlinkRequest(19, operation: "change bridge port", subject: "number \(index)")
-        // PF_BRIDGE
-        request.linkHeader(family: 7, index: index, up: nil)
-        // IFLA_PROTINFO 12: IFLA_BRPORT_MODE 4 (hairpin), _LEARNING 8, _ISOLATED 33
-        request.nest(12) { port in
-            if let hairpin = flags.hairpin { port.attribute(4, UInt8(hairpin ? 1 : 0)) }
-            if let learning = flags.learning { port.attribute(8, UInt8(learning ? 1 : 0)) }
-            if let isolated = flags.isolated { port.attribute(33, UInt8(isolated ? 1 : 0)) }
+    public static func setBridgePort(named name: String, _ flags: BridgePortFlags) -> NetlinkRequest {
+        var request = NetlinkRequest(16, operation: "change bridge port", subject: name)
+        request.linkHeader(index: 0, up: nil)
+        request.attribute(3, string: name)
+        // IFLA_LINKINFO 18: IFLA_INFO_SLAVE_KIND 4, IFLA_INFO_SLAVE_DATA 5
+        request.nest(18) { info in
+            info.attribute(4, bytes: Array("bridge".utf8))
+            info.nest(5) { port in
+                // IFLA_BRPORT_MODE 4 (hairpin), _LEARNING 8, _ISOLATED 33
+                if let hairpin = flags.hairpin { port.attribute(4, UInt8(hairpin ? 1 : 0)) }
+                if let learning = flags.learning { port.attribute(8, UInt8(learning ? 1 : 0)) }
+                if let isolated = flags.isolated { port.attribute(33, UInt8(isolated ? 1 : 0)) }
+            }
         }
         return request
     }

@@ -23,12 +23,17 @@ final class TestHost {
     static let hostAddress4 = IPAddress("192.0.2.1")
     static let hostAddress6 = IPAddress("2001:db8:1::1")
 
-    init(translatesLoopback: Bool = false) throws {
+    /// - Parameter filtersBridged: whether bridged packets pass the firewall (`bridge-nf-call-iptables`), where the kernel
+    ///   knows that at all.
+    init(translatesLoopback: Bool = false, filtersBridged: Bool = false) throws {
         namespace = try NetworkNamespace.make()
         outside = try NetworkSandbox(NetworkNamespace.make())
         let firewall = Firewall(.init(table: "dhowtest", translatesLoopback: translatesLoopback))
         (netlink, driver) = try namespace.run {
             try bringLoopbackUp()
+            for setting in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+                try? NetworkSysctl.write(["bridge", setting], filtersBridged ? "1" : "0")
+            }
             return (
                 try NetlinkSocket(),
                 try BridgeDriver(.init(owner: "test", routesLoopback: translatesLoopback), firewall: firewall)

@@ -189,20 +189,24 @@ public struct BridgeDriver: NetworkDriver {
                 name: name, namespace: sandbox.namespace.descriptor, macAddress: mac.bytes, mtu: mtu)
             let host = LinkSettings(name: hostName, mtu: mtu, master: bridge.index)
             let mark = InterfaceMark(owner: configuration.owner, networkID: network.id, endpointID: endpoint.id)
-            let failures = try netlink.performAll([
-                .createLink(.veth(peer: peer), host), .setLink(named: hostName, alias: mark.description),
+            var requests: [NetlinkRequest] = [.createLink(.veth(peer: peer), host)]
+            if let flags = Self.portFlags(endpoint, options) {
+                requests.append(.setBridgePort(named: hostName, flags))
+            }
+            requests += [
+                .setLink(named: hostName, alias: mark.description),
                 .setLink(named: hostName, withholdsLinkLocalAddress: true), .setLink(named: hostName, isUp: true),
-            ])
-            if let failure = failures[0] { throw failure }
+            ]
+            // A kernel without IPv6 has no link-local address to withhold.
+            for (index, failure) in try netlink.performAll(requests).enumerated() where index != requests.count - 2 {
+                if let failure {
+                    if index > 0 { try? netlink.perform(.deleteLink(named: hostName)) }
+                    throw failure
+                }
+            }
         }
         let gateways = [network.gateway(for: endpoint.address4), network.gateway(for: endpoint.address6)]
         do throws(NetworkError) {
-            if !options.allowsCommunication {
-                try attempt("isolate the container's port of bridge \(bridge.name)") { () throws(KernelError) in
-                    try netlink.perform(
-                        .setBridgePort(netlink.link(named: hostName).index, BridgePortFlags(isolated: true)))
-                }
-            }
             let interface = try attempt("find interface \(name)") { () throws(KernelError) in
                 try sandbox.netlink.link(named: name).index
             }
@@ -217,5 +221,21 @@ public struct BridgeDriver: NetworkDriver {
         return JoinedEndpoint(
             interface: name, macAddress: mac, hostInterface: hostName, gateway4: gateways[0], gateway6: gateways[1],
             routesOnLink: false)
+    }
+
+    /// What the bridge itself must see to.
+    ///
+    /// Where the host filters bridged packets (`bridge-nf-call-iptables`), translation happens on the bridge: a container
+    /// that calls its own published port gets its packets back through the port that they came from. And the firewall
+    /// sees to it that containers do not communicate. Elsewhere packets between containers never get there: their ports
+    /// are isolated from each other, and translation is the host's own.
+    private static func portFlags(_ endpoint: EndpointSpecification, _ options: BridgeOptions) -> BridgePortFlags? {
+        func isFiltered(_ setting: String) -> Bool { (try? NetworkSysctl.read(["bridge", setting])) == "1" }
+        let v4 = endpoint.address4 != nil ? isFiltered("bridge-nf-call-iptables") : nil
+        let v6 = endpoint.address6 != nil ? isFiltered("bridge-nf-call-ip6tables") : nil
+        let hairpin = v4 == true || v6 == true
+        let isolated = !options.allowsCommunication && (v4 == false || v6 == false)
+        if !hairpin && !isolated { return nil }
+        return BridgePortFlags(hairpin: hairpin ? true : nil, isolated: isolated ? true : nil)
     }
 }

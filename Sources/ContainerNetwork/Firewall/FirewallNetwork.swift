@@ -68,10 +68,12 @@ public struct FirewallNetwork: Hashable, Sendable {
         for interface in Set(trustedInterfaces).sorted() where interface != bridge {
             elements.append(FirewallElement("within", .interface(interface), own, value: allow))
         }
-        guard masquerades else { return elements }
         for subnet in Set(subnets.map(\.network)).sorted() where gatewayMode(subnet.family).translates {
+            elements.append(FirewallElement("inside\(subnet.family.rawValue)", .subnet(subnet), .subnet(subnet)))
+            guard masquerades else { continue }
             elements.append(FirewallElement("masquerade\(subnet.family.rawValue)", own, .subnet(subnet)))
         }
+        guard masquerades else { return elements }
         if let address = sourceAddress4, gatewayMode4.translates {
             elements.append(FirewallElement("snat4", own, value: .fields([.address(.v4(address))])))
         }

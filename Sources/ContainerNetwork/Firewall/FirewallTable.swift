@@ -25,6 +25,8 @@ enum FirewallTable {
             # Networks, by their bridges.
             set bridges { type ifname; }
             set self { type ifname . ifname; }
+            set inside4 { type ipv4_addr . ipv4_addr; flags interval; }
+            set inside6 { type ipv6_addr . ipv6_addr; flags interval; }
             set masquerade4 { type ifname . ipv4_addr; flags interval; }
             set masquerade6 { type ifname . ipv6_addr; flags interval; }
             map snat4 { type ifname : ipv4_addr; }
@@ -100,7 +102,9 @@ enum FirewallTable {
                 type nat hook postrouting priority 100; policy accept;
                 oifname @bridges ip saddr 127.0.0.0/8 masquerade
                 # A container that calls a published port of its own network: the answer must come back this way.
-                iifname . oifname @self ct status dnat masquerade
+                # By addresses: where bridged packets are filtered, they have no input interface here.
+                ct status dnat ip saddr . ip daddr @inside4 masquerade
+                ct status dnat ip6 saddr . ip6 daddr @inside6 masquerade
                 iifname . oifname @self return
                 snat ip to iifname map @snat4
                 snat ip6 to iifname map @snat6
