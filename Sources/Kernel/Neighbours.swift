@@ -25,7 +25,8 @@ extension NetlinkRequest {
 /// kernel's other processors (about 15 ms): where `arp_notify` serves, it costs nothing.
 /// - Throws: `ENETDOWN` when the interface is down.
 public func announceAddress(_ address: [UInt8], macAddress: [UInt8], interface: Int32) throws(KernelError) {
-    let frame = address.count == 16
+    let frame =
+        address.count == 16
         ? neighbourAdvertisement(address, macAddress) : gratuitousARP(address, macAddress)
     // AF_PACKET 17, SOCK_RAW, protocol 0: only sends.
     let socket = FileDescriptor(owning: Int32(try call("make a packet socket") { ck_socket(17, 3 | 0o2000000, 0) }))

@@ -103,12 +103,13 @@ public final class NetlinkSocket: Sendable {
     public func receive() throws(KernelError) -> [NetlinkMessage] {
         // MSG_PEEK | MSG_TRUNC tells the size without a copy.
         let size = try call("read from a netlink socket") {
-            ck_recvmsg_plain(descriptor.rawValue, nil, 0, Int32(0x2 | 0x20))
+            receiveOnce(descriptor.rawValue, nil, 0, Int32(0x2 | 0x20))
         }
         var failure = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: max(size, 16)) { buffer, count in
-            repeat { failure = ck_recvmsg_plain(descriptor.rawValue, buffer.baseAddress, buffer.count, 0) }
-                while failure == -Int(EINTR)
+            repeat {
+                failure = receiveOnce(descriptor.rawValue, buffer.baseAddress, buffer.count, 0)
+            } while failure == -Int(EINTR)
             count = max(0, failure)
         }
         try call("read from a netlink socket") { failure }
@@ -153,7 +154,7 @@ public final class NetlinkSocket: Sendable {
 }
 
 /// `recvmsg` into one buffer.
-private func ck_recvmsg_plain(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int, _ flags: Int32)
+private func receiveOnce(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int, _ flags: Int32)
     -> Int
 {
     var vector = iovec(iov_base: buffer, iov_len: count)

@@ -23,7 +23,8 @@ import Testing
     func readsIPv6(_ text: String, _ canonical: String) { #expect(IPv6Address(text)?.description == canonical) }
 
     @Test(arguments: [
-        "", ":", ":::", "1", "1:2", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "1:2:3:4:5:6:7:8::",
+        "", ":", ":::", "1", "1:2", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::",
+        "1:2:3:4:5:6:7:8::",
         "::1:2:3:4:5:6:7:8", "1:", ":1", "1::2:", "::1.2.3", "::1.2.3.4:5", "1.2.3.4::", "fe80::1%eth0", "[::1]",
         "::1/64", "1:2:3:4:5:6:7:1.2.3.4", "::+1",
     ])
@@ -58,7 +59,9 @@ import Testing
         #expect(try prefix("fd00::/64").last.description == "fd00::ffff:ffff:ffff:ffff")
         #expect(try prefix("::/0").lastOffset == .max)
         #expect(try prefix("1.2.3.4/32").last.description == "1.2.3.4")
-        for text in ["10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/08", "10.0.0.0/-1", "/8", "10.0.0.0/8/8"] {
+        for text in [
+            "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/08", "10.0.0.0/-1", "/8", "10.0.0.0/8/8",
+        ] {
             #expect(IPPrefix(text) == nil, "\(text)")
         }
     }
@@ -66,7 +69,9 @@ import Testing
     @Test func readsMACAddresses() {
         #expect(MACAddress("02:42:AC:11:00:02")?.description == "02:42:ac:11:00:02")
         #expect(MACAddress("02-42-ac-11-00-02")?.description == "02:42:ac:11:00:02")
-        for text in ["", "02:42:ac:11:00", "02:42:ac:11:00:02:03", "02-42:ac-11:00-02", "0g:42:ac:11:00:02", "0242.ac11.0002"] {
+        for text in [
+            "", "02:42:ac:11:00", "02:42:ac:11:00:02:03", "02-42:ac-11:00-02", "0g:42:ac:11:00:02", "0242.ac11.0002",
+        ] {
             #expect(MACAddress(text) == nil)
         }
         #expect(MACAddress.derived(from: IPv4Address(0xac11_0002)).description == "02:42:ac:11:00:02")

@@ -41,7 +41,8 @@ import Testing
 
     @Test(arguments: [
         "", "=", "net.ipv4.conf.IFNAME.x", "net.ipv4.conf.eth0.x=1", "kernel.x.conf.IFNAME.y=1",
-        "net.ipv4.conf.IFNAME.../../x=1", "net.ipv4.conf.IFNAME.=1", "net.ipv4.tcp.IFNAME.x=1", "net.ipv4.conf.IFNAME.x=",
+        "net.ipv4.conf.IFNAME.../../x=1", "net.ipv4.conf.IFNAME.=1", "net.ipv4.tcp.IFNAME.x=1",
+        "net.ipv4.conf.IFNAME.x=",
     ])
     func refusesBadSysctls(_ text: String) {
         #expect(throws: NetworkError.self) { try NetworkSandbox.settings([text], interface: "eth0") }
@@ -53,12 +54,14 @@ import Testing
         #expect(DefaultRoutes.choose(.v6, among: [Candidate(networkName: "a", families: [.v4])]) == nil)
         let candidates = [
             Candidate(networkName: "b", families: [.v4]), Candidate(networkName: "a", families: [.v4]),
-            Candidate(networkName: "c", families: [.v4, .v6]), Candidate(networkName: "d", priority: -1, families: [.v4, .v6]),
+            Candidate(networkName: "c", families: [.v4, .v6]),
+            Candidate(networkName: "d", priority: -1, families: [.v4, .v6]),
         ]
         #expect(DefaultRoutes.choose(.v4, among: candidates) == 2)
         #expect(DefaultRoutes.choose(.v4, among: Array(candidates[..<2])) == 1)
         #expect(
-            DefaultRoutes.choose(.v4, among: candidates + [Candidate(networkName: "z", priority: 1, families: [.v4])]) == 4)
+            DefaultRoutes.choose(.v4, among: candidates + [Candidate(networkName: "z", priority: 1, families: [.v4])])
+                == 4)
     }
 
     @Test func readsMarks() {
@@ -95,8 +98,10 @@ import Testing
         #expect(Set(defaults.map(\.family)) == [2, 10])
         #expect(defaults.allSatisfy { $0.interface == eth0.index })
         let settings = try container.namespace.run {
-            try [["ipv4", "conf", "eth1", "log_martians"], ["ipv6", "conf", "eth1", "disable_ipv6"],
-                ["ipv6", "conf", "eth0", "disable_ipv6"]].map { try NetworkSysctl.read($0) }
+            try [
+                ["ipv4", "conf", "eth1", "log_martians"], ["ipv6", "conf", "eth1", "disable_ipv6"],
+                ["ipv6", "conf", "eth0", "disable_ipv6"],
+            ].map { try NetworkSysctl.read($0) }
         }
         #expect(settings == ["1", "1", "0"])
         // The default route moves, and the first network is left while the container runs.
@@ -189,7 +194,8 @@ import Testing
         let host = try TestHost()
         let driver = try host.namespace.run { try MacvlanDriver(owner: "test") }
         let network = NetworkSpecification(
-            id: "00000000aaaa", subnets: [NetworkSubnet(try #require(IPPrefix("192.0.2.0/24")), gateway: IPAddress("192.0.2.2"))],
+            id: "00000000aaaa",
+            subnets: [NetworkSubnet(try #require(IPPrefix("192.0.2.0/24")), gateway: IPAddress("192.0.2.2"))],
             options: ["parent": "up0", "macvlan_mode": mode])
         try driver.create(network)
         let sandbox = try NetworkSandbox(NetworkNamespace.make())
@@ -241,7 +247,8 @@ import Testing
         let host = try TestHost()
         let driver = try host.namespace.run { try IpvlanDriver(owner: "test") }
         let network = NetworkSpecification(
-            id: "00000000eeee", subnets: [NetworkSubnet(try #require(IPPrefix("192.0.2.0/24")), gateway: IPAddress("192.0.2.2"))],
+            id: "00000000eeee",
+            subnets: [NetworkSubnet(try #require(IPPrefix("192.0.2.0/24")), gateway: IPAddress("192.0.2.2"))],
             options: ["parent": "up0", "ipvlan_mode": mode])
         try driver.create(network)
         let sandbox = try NetworkSandbox(NetworkNamespace.make())

@@ -75,6 +75,19 @@ import Testing
         let ready = try poll([PollRequest(socket, .readable)], timeoutMilliseconds: 5000)
         #expect(ready.first?.contains(.readable) == true)
         #expect(try socket.receive(count: 100).bytes == Array("hello".utf8))
+        // The same flow goes to the port's next container.
+        let b = try host.container(3, on: network)
+        let next = try b.namespace.run { try Socket.bind(.datagram, address: [0, 0, 0, 0], port: 53) }
+        try host.namespace.run {
+            try host.firewall.unpublish(
+                [PublishedPort(.udp, host: .v4(.any), 5353, to: target, 53)], on: network.id)
+        }
+        try host.publish(
+            PublishedPort(.udp, host: .v4(.any), 5353, to: #require(b.address4), 53), on: network)
+        _ = try client.send(Array("again".utf8))
+        let again = try poll([PollRequest(next, .readable)], timeoutMilliseconds: 5000)
+        try #require(again.first?.contains(.readable) == true)
+        #expect(try next.receive(count: 100).bytes == Array("again".utf8))
     }
 
     @Test func reachesLoopbackByTranslationOnly() throws {
@@ -160,18 +173,20 @@ import Testing
         _ = servers
     }
 
-    @Test func livesBesideAFilterThatDrops() throws {
+    /// As nftables, as iptables over nftables and as iptables of old set it.
+    @Test(arguments: ["nft", "iptables-nft", "iptables-legacy"]) func livesBesideAFilterThatDrops(_ tool: String) throws
+    {
         let host = try TestHost()
-        try host.namespace.run {
-            _ = try NFTablesLibrary().run(
-                """
-                table ip filter {
-                    chain FORWARD { type filter hook forward priority filter; policy drop; }
-                    chain INPUT { type filter hook input priority filter; policy accept; }
-                }
-
-                """)
+        let isSet = try host.namespace.run {
+            if tool == "nft" {
+                try NFTablesLibrary().run(
+                    "table ip filter { chain FORWARD { type filter hook forward priority filter; policy drop; }; }\n")
+                return true
+            }
+            return try Self.run(tool, "-P", "FORWARD", "DROP") != nil
         }
+        // Not every machine has every tool, nor every kernel the old tables.
+        if !isSet { return }
         let network = try host.network(1)
         let a = try host.container(2, on: network)
         let server = try a.listen(80)
@@ -181,10 +196,18 @@ import Testing
         #expect(try connects(from: a.namespace, to: IPAddress("192.0.2.2"), 81))
         #expect(try isBlocked(from: host.outside.namespace, to: a.address4, 80))
         try host.namespace.run {
+            if tool != "nft" {
+                // The tool's user still reads the chain, and what our rule is for.
+                let rules = try #require(try Self.run(tool, "-S", "FORWARD"))
+                #expect(rules.contains("table dhowtest") && rules.contains("-j ACCEPT"))
+            }
+            try host.firewall.restore()
             try host.driver.remove(network)
-            let left = try NFTablesLibrary().run("list ruleset\n")
+            let left =
+                try tool == "nft"
+                ? NFTablesLibrary().run("list ruleset\n") : Self.run(tool, "-S") ?? ""
             #expect(!left.contains("dhow"))
-            #expect(left.contains("policy drop"))
+            #expect(left.contains("policy drop") || left.contains("-P FORWARD DROP"))
         }
         _ = (server, far)
     }
@@ -225,6 +248,14 @@ import Testing
         #expect(try isBlocked(from: host.outside.namespace, to: TestHost.hostAddress4, 8080))
         #expect(try connects(from: host.outside.namespace, to: TestHost.hostAddress4, 8081))
         _ = server
+    }
+
+    /// Runs an iptables in the calling thread's namespace; `nil` when it is missing or fails.
+    private static func run(_ tool: String, _ arguments: String...) throws -> String? {
+        guard (try? FileDescriptor.currentDirectory.status(of: "/usr/sbin/\(tool)")) != nil else { return nil }
+        let output = try Subprocess.run(
+            Subprocess.Configuration("/usr/sbin/\(tool)", arguments: [tool] + arguments))
+        return output.status.isSuccess ? String(decoding: output.standardOutput, as: UTF8.self) : nil
     }
 
     /// Runs nft commands in another process, in the calling thread's namespace.

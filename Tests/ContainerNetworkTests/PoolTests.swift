@@ -44,7 +44,9 @@ import Testing
         #expect { try pool.reserve(address("10.0.9.9")) } throws: { ($0 as? NetworkError)?.code == .conflict }
         #expect { try pool.reserve(address("10.1.0.1")) } throws: { ($0 as? NetworkError)?.code == .invalidArgument }
         #expect { try pool.reserve(address("fd00::1")) } throws: { ($0 as? NetworkError)?.code == .invalidArgument }
-        #expect(throws: NetworkError.self) { try AddressPool(subnet: prefix("10.0.0.0/24"), range: prefix("10.0.0.0/16")) }
+        #expect(throws: NetworkError.self) {
+            try AddressPool(subnet: prefix("10.0.0.0/24"), range: prefix("10.0.0.0/16"))
+        }
     }
 
     @Test func keepsWhatNoHostMayHave() throws {
@@ -129,7 +131,9 @@ import Testing
 
     @Test func refusesBadPools() throws {
         let base = try prefix("10.0.0.0/16")
-        for size in [15, 0, 32, 33, -1] { #expect(throws: NetworkError.self) { try SubnetPools.Pool(base: base, size: size) } }
+        for size in [15, 0, 32, 33, -1] {
+            #expect(throws: NetworkError.self) { try SubnetPools.Pool(base: base, size: size) }
+        }
         let pool = try SubnetPools.Pool(base: base, size: 24)
         #expect(throws: NetworkError.self) {
             try SubnetPools([pool, SubnetPools.Pool(base: prefix("10.0.128.0/17"), size: 24)])
@@ -148,7 +152,8 @@ import Testing
 
     @Test func choosesWhatIsMissing() throws {
         let subnets = try NetworkAddressing.resolve(
-            [], usesIPv6: true, pools: pools, networks: [prefix("172.17.0.0/16")], hostRoutes: [prefix("172.18.0.0/24")])
+            [], usesIPv6: true, pools: pools, networks: [prefix("172.17.0.0/16")], hostRoutes: [prefix("172.18.0.0/24")]
+        )
         #expect(subnets.map(\.subnet.family) == [.v4, .v6])
         #expect(subnets[0].subnet.description == "172.19.0.0/16")
         #expect(subnets[0].gateway.description == "172.19.0.1")
@@ -169,9 +174,12 @@ import Testing
     }
 
     @Test func refusesContradictions() throws {
-        func refuses(_ code: NetworkError.Code, _ requests: SubnetRequest..., networks: [IPPrefix] = [], ipv6: Bool = false) {
-            #expect { try NetworkAddressing.resolve(requests, usesIPv6: ipv6, pools: pools, networks: networks) }
-                throws: { ($0 as? NetworkError)?.code == code }
+        func refuses(
+            _ code: NetworkError.Code, _ requests: SubnetRequest..., networks: [IPPrefix] = [], ipv6: Bool = false
+        ) {
+            #expect {
+                try NetworkAddressing.resolve(requests, usesIPv6: ipv6, pools: pools, networks: networks)
+            } throws: { ($0 as? NetworkError)?.code == code }
         }
         refuses(.invalidArgument, SubnetRequest(gateway: try address("10.0.0.1")))
         refuses(.invalidArgument, SubnetRequest(subnet: try prefix("10.0.0.0/24"), gateway: try address("10.0.1.1")))

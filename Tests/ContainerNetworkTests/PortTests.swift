@@ -91,7 +91,9 @@ import Testing
             #expect {
                 try allocator.reserve(.tcp, at: [#require(IPAddress("203.0.113.7"))], ports: 80...80, owner: "a")
             } throws: { code($0) == .invalidArgument }
-            #expect { try allocator.reserve(.tcp, at: [], ports: 80...80, owner: "a") } throws: { code($0) == .invalidArgument }
+            #expect { try allocator.reserve(.tcp, at: [], ports: 80...80, owner: "a") } throws: {
+                code($0) == .invalidArgument
+            }
             #expect {
                 try allocator.reserve(.tcp, at: [.v4(.any)], ports: 0...5, owner: "a")
             } throws: { code($0) == .invalidArgument }

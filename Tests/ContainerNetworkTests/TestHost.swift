@@ -78,7 +78,8 @@ final class TestHost {
                 NetworkSubnet(
                     try #require(IPPrefix("fd00:\(number)::/64")), gateway: IPAddress("fd00:\(number)::1")))
         }
-        let id = String(repeating: "0", count: 12 - String(number).count) + "\(number)" + String(repeating: "a", count: 52)
+        let id =
+            String(repeating: "0", count: 12 - String(number).count) + "\(number)" + String(repeating: "a", count: 52)
         let network = NetworkSpecification(
             id: id, subnets: subnets, isInternal: isInternal, usesIPv4: usesIPv4, usesIPv6: usesIPv6, options: options)
         try namespace.run { try driver.create(network) }
@@ -95,7 +96,8 @@ final class TestHost {
     }
 
     func connect(
-        _ container: TestContainer, _ last: Int, to network: NetworkSpecification, defaultRoutes: Set<IPFamily> = [.v4, .v6],
+        _ container: TestContainer, _ last: Int, to network: NetworkSpecification,
+        defaultRoutes: Set<IPFamily> = [.v4, .v6],
         sysctls: [String] = []
     ) throws {
         func address(_ family: IPFamily) -> IPPrefix? {

@@ -29,7 +29,11 @@ import Testing
                 return UInt8(truncatingIfNeeded: state >> 56) & (length % 2 == 0 ? 0x1f : 0xff)
             }
             // A header that promises more or less than there is.
-            if length > 4 { bytes[1] = 0; bytes[2] = 0; bytes[3] = 0 }
+            if length > 4 {
+                bytes[1] = 0
+                bytes[2] = 0
+                bytes[3] = 0
+            }
             for message in NetlinkMessage.split(bytes) {
                 _ = (Link(message), InterfaceAddress(message), Route(message))
                 _ = message.attributes(skipping: 200).string(3)
@@ -105,7 +109,8 @@ import Testing
         let address6 = InterfaceAddress(
             interface: eth0.index, address: [0xfd] + [UInt8](repeating: 0, count: 14) + [2], prefixLength: 64)
         try inner.perform([
-            .addAddress(address), .addAddress(address6), .addRoute(.default(via: [10, 0, 0, 1], interface: eth0.index)),
+            .addAddress(address), .addAddress(address6),
+            .addRoute(.default(via: [10, 0, 0, 1], interface: eth0.index)),
             .addRoute(.default(via: [192, 0, 2, 1], interface: eth0.index, metric: 5, isOnLink: true)),
             .addNeighbour(interface: eth0.index, address: [10, 0, 0, 9], macAddress: mac),
         ])

@@ -5,7 +5,8 @@ public enum HostRoutes {
     /// The destinations of the host's routes, but the default routes, multicast and link-local ones.
     ///
     /// - Parameter ignoring: interfaces whose routes do not count, such as the bridge that a network is to use.
-    public static func prefixes(_ netlink: NetlinkSocket, ignoring: Set<Int32> = []) throws(NetworkError) -> [IPPrefix] {
+    public static func prefixes(_ netlink: NetlinkSocket, ignoring: Set<Int32> = []) throws(NetworkError) -> [IPPrefix]
+    {
         let routes = try attempt("list the host's routes") { () throws(KernelError) in try netlink.routes() }
         var prefixes: Set<IPPrefix> = []
         for route in routes where !route.isDefault && !ignoring.contains(route.interface) && route.type == 1 {

@@ -55,7 +55,8 @@ public enum NetworkAddressing {
             guard let family = request.subnet?.family else { continue }
             if family == .v4 ? !usesIPv4 : !usesIPv6 {
                 throw NetworkError(
-                    .invalidArgument, "the subnet \(text(request)) is of \(family), which is not enabled for the network")
+                    .invalidArgument,
+                    "the subnet \(text(request)) is of \(family), which is not enabled for the network")
             }
         }
         for family in IPFamily.allCases where family == .v4 ? usesIPv4 : usesIPv6 {
@@ -86,7 +87,8 @@ public enum NetworkAddressing {
             throw NetworkError(.invalidArgument, "invalid subnet \(subnet): it should be \(subnet.network)")
         }
         if subnet.hostBitCount == 0 || subnet.length == 0 {
-            throw NetworkError(.invalidArgument, "invalid subnet \(subnet): it has no room for a gateway and a container")
+            throw NetworkError(
+                .invalidArgument, "invalid subnet \(subnet): it has no room for a gateway and a container")
         }
         if let other = networks.first(where: { $0.overlaps(subnet) }) {
             throw NetworkError(

@@ -11,7 +11,8 @@ public struct SubnetPools: Sendable {
             guard (base.length...bits).contains(size), size > 0, size <= bits - 1 else {
                 throw NetworkError(
                     .invalidArgument,
-                    "invalid address pool \(base) of size \(size): the size must be from \(max(base.length, 1)) to \(bits - 1)")
+                    "invalid address pool \(base) of size \(size): the size must be from \(max(base.length, 1)) to \(bits - 1)"
+                )
             }
             self.base = base.network
             self.size = size

@@ -39,8 +39,12 @@ public struct BridgeOptions: Hashable, Sendable {
         }
         gatewayMode4 = try options.choice(bridge + "gateway_mode_ipv4", GatewayMode.self) ?? .nat
         gatewayMode6 = try options.choice(bridge + "gateway_mode_ipv6", GatewayMode.self) ?? .nat
-        if case .v4(let address)? = try options.address("com.docker.network.host_ipv4", .v4) { sourceAddress4 = address }
-        if case .v6(let address)? = try options.address("com.docker.network.host_ipv6", .v6) { sourceAddress6 = address }
+        if case .v4(let address)? = try options.address("com.docker.network.host_ipv4", .v4) {
+            sourceAddress4 = address
+        }
+        if case .v6(let address)? = try options.address("com.docker.network.host_ipv6", .v6) {
+            sourceAddress6 = address
+        }
         for name in (network.options[bridge + "trusted_host_interfaces"] ?? "").split(separator: ":") {
             try InterfaceName.check(String(name))
             trustedInterfaces.append(String(name))

@@ -55,7 +55,8 @@ public struct IpvlanDriver: NetworkDriver {
         throws(NetworkError) -> JoinedEndpoint
     {
         if endpoint.macAddress != nil {
-            throw NetworkError(.invalidArgument, "an endpoint of an ipvlan network cannot have a MAC address of its own")
+            throw NetworkError(
+                .invalidArgument, "an endpoint of an ipvlan network cannot have a MAC address of its own")
         }
         let (mode, flag) = try Self.mode(network)
         let below = try parent.make(network)

@@ -56,6 +56,7 @@ public final class NetworkSandbox: Sendable {
                 // The kernel tells the link about the address when the interface comes up, so that nobody goes on
                 // sending to a container that had it before.
                 try NetworkSysctl.write(["ipv4", "conf", name, "arp_notify"], "1")
+                if endpoint.address6 != nil { try NetworkSysctl.write(["ipv6", "conf", name, "ndisc_notify"], "1") }
                 for (path, value) in settings { try NetworkSysctl.write(path, value) }
             }
             var requests: [NetlinkRequest] = []

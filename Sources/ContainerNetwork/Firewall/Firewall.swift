@@ -130,6 +130,7 @@ public final class Firewall: Sendable {
                 }
             }
             try writePorts(&state, remove: [], add: Array(fresh.values))
+            Self.forgetFlows(of: accepted)
             for port in accepted {
                 state.ports[networkID, default: []].insert(port)
                 Self.count(network.element(of: port), by: 1, &state)
@@ -142,12 +143,27 @@ public final class Firewall: Sendable {
         try state.withLock { state throws(NetworkError) in
             guard let network = state.networks[networkID] else { return }
             var stale: [FirewallElement] = []
+            var closed: [PublishedPort] = []
             for port in Set(ports) where state.ports[networkID]?.remove(port) != nil {
+                closed.append(port)
                 guard let element = network.element(of: port) else { continue }
                 Self.count(element, by: -1, &state)
                 if state.elements[element.place] == nil { stale.append(element) }
             }
             try writePorts(&state, remove: stale, add: [])
+            Self.forgetFlows(of: closed)
+        }
+    }
+
+    /// Flows of UDP that began before must not go on to where the port led then. A kernel that cannot list them is no
+    /// obstacle.
+    private static func forgetFlows(of ports: [PublishedPort]) {
+        let datagrams = ports.filter { $0.networkProtocol == .udp }
+        for family in IPFamily.allCases {
+            let numbers = Set(datagrams.filter { $0.hostAddress.family == family }.map(\.hostPort))
+            if !numbers.isEmpty {
+                _ = try? ConnectionTracking.forgetDatagramFlows(toPorts: numbers, isIPv6: family == .v6)
+            }
         }
     }
 

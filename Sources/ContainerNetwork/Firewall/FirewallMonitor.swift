@@ -61,7 +61,8 @@ public final class FirewallMonitor: Sendable {
             // NFT_MSG_NEWCHAIN 3, _DELCHAIN 5: NFTA_CHAIN_NAME 3. NEWRULE 6, DELRULE 8: NFTA_RULE_CHAIN 2.
             // NFT_MSG_DELTABLE 2
             if type == 2 { return true }
-            let chain = type == 3 || type == 5 ? attributes.string(3) : type == 6 || type == 8 ? attributes.string(2) : nil
+            let chain =
+                type == 3 || type == 5 ? attributes.string(3) : type == 6 || type == 8 ? attributes.string(2) : nil
             return chain == "FORWARD"
         default: return false
         }

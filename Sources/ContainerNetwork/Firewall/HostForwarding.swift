@@ -20,7 +20,8 @@ struct HostForwarding {
         var isNeeded = false
         for family in ["ip", "ip6"] {
             guard let chain = try listing(family) else { continue }
-            guard chain.contains("policy drop;") || chain.contains("jump DOCKER-USER") || chain.contains("reject") else {
+            guard chain.contains("policy drop;") || chain.contains("jump DOCKER-USER") || chain.contains("reject")
+            else {
                 continue
             }
             isNeeded = true
@@ -71,7 +72,7 @@ struct HostForwarding {
     }
 
     private func legacyRules(_ command: String) -> String {
-        let names = command.hasPrefix("ip6") ? "/proc/net/ip6_tables_names" : "/proc/net/ip_tables_names"
+        let names = command.hasPrefix("ip6") ? "/proc/thread-self/net/ip6_tables_names" : "/proc/thread-self/net/ip_tables_names"
         guard let tables = try? FileDescriptor.currentDirectory.readText(names, limit: 4096),
             tables.split(separator: "\n").contains("filter")
         else { return "" }

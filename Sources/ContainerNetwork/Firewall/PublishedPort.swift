@@ -53,7 +53,8 @@ public struct PublishedPort: Hashable, Sendable {
         case .nat, .natUnprotected:
             let destination = FirewallElement.Value.fields([.address(target), .port(targetPort)])
             if hostAddress.isUnspecified {
-                return FirewallElement("wildcard\(family)", .protocol(networkProtocol), .port(hostPort), value: destination)
+                return FirewallElement(
+                    "wildcard\(family)", .protocol(networkProtocol), .port(hostPort), value: destination)
             }
             return FirewallElement(
                 "published\(family)", .address(hostAddress), .protocol(networkProtocol), .port(hostPort),

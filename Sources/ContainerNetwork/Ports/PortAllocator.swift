@@ -58,7 +58,8 @@ public final class PortAllocator: Sendable {
                 do throws(NetworkError) {
                     let reservation = try Self.take(networkProtocol, addresses, port, owner, &state)
                     if ports == nil {
-                        state.next[networkProtocol] = port == dynamicRange.upperBound ? dynamicRange.lowerBound : port + 1
+                        state.next[networkProtocol] =
+                            port == dynamicRange.upperBound ? dynamicRange.lowerBound : port + 1
                     }
                     return reservation
                 } catch {
