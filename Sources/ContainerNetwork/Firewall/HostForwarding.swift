@@ -72,7 +72,7 @@ struct HostForwarding {
     }
 
     private func legacyRules(_ command: String) -> String {
-        let names = command.hasPrefix("ip6") ? "/proc/thread-self/net/ip6_tables_names" : "/proc/thread-self/net/ip_tables_names"
+        let names = "/proc/thread-self/net/\(command.hasPrefix("ip6") ? "ip6" : "ip")_tables_names"
         guard let tables = try? FileDescriptor.currentDirectory.readText(names, limit: 4096),
             tables.split(separator: "\n").contains("filter")
         else { return "" }
