@@ -30,10 +30,10 @@ struct DNSQuery {
         var payload: Int?
         do throws(DNSFormatError) {
             name = try DNSName(message, at: &offset)
-            guard offset + 4 <= message.count else { throw .truncated }
-            questionEnd = offset + 4
+            offset += 4
+            guard offset <= message.count else { throw .truncated }
+            questionEnd = offset
             for _ in 0..<(Int(header.answers) + Int(header.authorities) + Int(header.additionals)) {
-                if offset == questionEnd - 4 { offset = questionEnd }
                 let record = try DNSRecord(message, at: &offset)
                 if record.type == DNSRecordType.opt { payload = Int(record.recordClass) }
             }

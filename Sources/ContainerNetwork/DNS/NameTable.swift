@@ -20,7 +20,8 @@ public final class NameTable: Sendable {
 
     private struct State {
         var endpoints: [String: Endpoint] = [:]
-        var addresses: [String: [InternetAddress]] = [:]
+        /// How many endpoints a name has, and all their addresses: an endpoint without any still has its name.
+        var addresses: [String: (owners: Int, list: [InternetAddress])] = [:]
         var names: [InternetAddress: [String]] = [:]
     }
 
@@ -41,7 +42,10 @@ public final class NameTable: Sendable {
         state.withLock { state in
             Self.remove(id, from: &state)
             state.endpoints[id] = endpoint
-            for name in Self.names(endpoint) { state.addresses[name, default: []].append(contentsOf: endpoint.addresses) }
+            for name in Self.names(endpoint) {
+                state.addresses[name, default: (0, [])].owners += 1
+                state.addresses[name]?.list.append(contentsOf: endpoint.addresses)
+            }
             for address in endpoint.addresses { state.names[address, default: []].append(endpoint.name) }
         }
     }
@@ -53,16 +57,15 @@ public final class NameTable: Sendable {
     private static func remove(_ id: String, from state: inout State) {
         guard let old = state.endpoints.removeValue(forKey: id) else { return }
         for name in names(old) {
-            for address in old.addresses {
-                if let index = state.addresses[name]?.firstIndex(of: address) {
-                    state.addresses[name]?.remove(at: index)
-                }
-            }
-            // A name without addresses (an endpoint without any) still exists while somebody has it.
-            if state.addresses[name]?.isEmpty == true,
-                !(old.addresses.isEmpty && state.endpoints.values.contains { names($0).contains(name) })
-            {
+            state.addresses[name]?.owners -= 1
+            if state.addresses[name]?.owners == 0 {
                 state.addresses[name] = nil
+                continue
+            }
+            for address in old.addresses {
+                if let index = state.addresses[name]?.list.firstIndex(of: address) {
+                    state.addresses[name]?.list.remove(at: index)
+                }
             }
         }
         for address in old.addresses {
@@ -78,7 +81,7 @@ public final class NameTable: Sendable {
     /// The addresses of a name in folded spelling, each once; `nil` when nobody is called so.
     func addresses(of name: String) -> [InternetAddress]? {
         state.withLock { state in
-            guard let all = state.addresses[name] else { return nil }
+            guard let all = state.addresses[name]?.list else { return nil }
             if all.count < 2 { return all }
             var seen: Set<InternetAddress> = []
             return all.filter { seen.insert($0).inserted }
@@ -92,8 +95,7 @@ public final class NameTable: Sendable {
 
     /// Names compare without the case of ASCII letters.
     static func fold(_ name: some StringProtocol) -> String {
-        var name = name[...]
-        if name.utf8.last == UInt8(ascii: ".") { name = name.dropLast() }
+        let name = name.hasSuffix(".") ? name.dropLast() : name[...]
         return String(decoding: name.utf8.map { $0 &- 65 < 26 ? $0 | 32 : $0 }, as: UTF8.self)
     }
 }
