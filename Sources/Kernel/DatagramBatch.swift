@@ -145,45 +145,72 @@ public final class DatagramBatch {
         } else {
             messages[index].header.msg_name = nil
         }
-        if let source {
-            let control = controls + index * Self.controlSize
-            control.initializeMemory(as: UInt8.self, repeating: 0, count: Self.controlSize)
-            // IP_PKTINFO's ipi_spec_dst chooses the source; CMSG_LEN is 16 and the data, CMSG_SPACE rounds up to 8.
-            control.storeBytes(of: source.isIPv4 ? 28 : 36, as: Int.self)
-            control.storeBytes(of: source.isIPv4 ? 0 : 41, toByteOffset: 8, as: Int32.self)
-            control.storeBytes(of: source.isIPv4 ? 8 : 50, toByteOffset: 12, as: Int32.self)
-            let target = control + (source.isIPv4 ? 20 : 16)
-            for (offset, byte) in source.bytes.enumerated() {
-                target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
-            }
-            if !source.isIPv4 { control.storeBytes(of: source.scope, toByteOffset: 32, as: UInt32.self) }
-            messages[index].header.msg_control = control
-            messages[index].header.msg_controllen = source.isIPv4 ? 32 : 40
-        }
+        if let source { setSource(source, of: index) }
         count += 1
+    }
+
+    /// Makes a datagram leave from a local address.
+    private func setSource(_ source: InternetAddress, of index: Int) {
+        let control = controls + index * Self.controlSize
+        control.initializeMemory(as: UInt8.self, repeating: 0, count: Self.controlSize)
+        // IP_PKTINFO's ipi_spec_dst chooses the source; CMSG_LEN is 16 and the data, CMSG_SPACE rounds up to 8.
+        control.storeBytes(of: source.isIPv4 ? 28 : 36, as: Int.self)
+        control.storeBytes(of: source.isIPv4 ? 0 : 41, toByteOffset: 8, as: Int32.self)
+        control.storeBytes(of: source.isIPv4 ? 8 : 50, toByteOffset: 12, as: Int32.self)
+        let target = control + (source.isIPv4 ? 20 : 16)
+        for (offset, byte) in source.bytes.enumerated() {
+            target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
+        }
+        if !source.isIPv4 { control.storeBytes(of: source.scope, toByteOffset: 32, as: UInt32.self) }
+        messages[index].header.msg_control = control
+        messages[index].header.msg_controllen = source.isIPv4 ? 32 : 40
+    }
+
+    /// Sends datagrams that were received on, without copying them.
+    /// - Parameter endpoint: `nil` on a connected socket.
+    public func resend(
+        _ range: Range<Int>, on socket: FileDescriptor, to endpoint: InternetEndpoint? = nil,
+        from source: InternetAddress? = nil
+    ) {
+        for index in range {
+            let length = datagram(index).count
+            prepare(index)
+            vectors[index].iov_len = length
+            if let endpoint {
+                messages[index].header.msg_namelen = endpoint.store(into: addresses + index * 32)
+            } else {
+                messages[index].header.msg_name = nil
+            }
+            if let source { setSource(source, of: index) }
+        }
+        send(range, on: socket)
     }
 
     /// Sends all; datagrams that the kernel will not take now, or refuses, are dropped as the network might.
     public func send(on socket: FileDescriptor) {
-        var first = 0
-        var refusals = 0
-        while first < count {
+        send(0..<count, on: socket)
+        count = 0
+    }
+
+    private func send(_ range: Range<Int>, on socket: FileDescriptor) {
+        var first = range.lowerBound
+        var isRetry = false
+        while first < range.upperBound {
             let result = ck_sendmmsg(
-                socket.rawValue, messages + first, UInt32(count - first),
+                socket.rawValue, messages + first, UInt32(range.upperBound - first),
                 Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
             if result > 0 {
                 first += result
-                refusals = 0
+                isRetry = false
             } else if result == -Int(EINTR) {
                 continue
-            } else if result == -Int(ECONNREFUSED) && refusals == 0 {
+            } else if result == -Int(ECONNREFUSED) && !isRetry {
                 // An earlier datagram's ICMP error, reported here and now gone: this datagram has not been tried.
-                refusals = 1
+                isRetry = true
             } else {
                 first += 1
-                refusals = 0
+                isRetry = false
             }
         }
-        count = 0
     }
 }
