@@ -128,8 +128,9 @@ public final class DatagramBatch {
     }
 
     /// Adds a datagram, which may be empty.
-    public func append(_ datagram: UnsafeRawBufferPointer, to endpoint: InternetEndpoint?, from source: InternetAddress?)
-    {
+    public func append(
+        _ datagram: UnsafeRawBufferPointer, to endpoint: InternetEndpoint?, from source: InternetAddress?
+    ) {
         guard count < capacity, datagram.count <= datagramSize else { return }
         UnsafeMutableRawBufferPointer(start: bytes + count * datagramSize, count: datagramSize).copyMemory(
             from: datagram)

@@ -7,7 +7,8 @@ import Testing
     private func servers(_ texts: String...) -> [ResolvConf.NameServerLine] { texts.compactMap { .init($0) } }
 
     @Test func defaultBridgeLosesLoopbackServers() {
-        let host = "# comment\nnameserver 127.0.0.53\nnameserver 192.0.2.1\nnameserver 2001:db8::1\nsearch a b\noptions rotate\nsortlist 1\n"
+        let host =
+            "# comment\nnameserver 127.0.0.53\nnameserver 192.0.2.1\nnameserver 2001:db8::1\nsearch a b\noptions rotate\nsortlist 1\n"
         var file = ResolvConf(host, header: "")
         file.adaptForDefaultBridge(hasIPv6: false)
         #expect(
@@ -49,7 +50,8 @@ import Testing
 
     @Test func userDefinedNetworksAskUs() {
         var file = ResolvConf(
-            "nameserver 127.0.0.53\noptions trust-ad attempts:3\nnameserver nonsense\ndomain example\n", header: "# Made.")
+            "nameserver 127.0.0.53\noptions trust-ad attempts:3\nnameserver nonsense\ndomain example\n",
+            header: "# Made.")
         let (upstreams, hasNdots) = file.adaptForNameServer()
         #expect(upstreams == [Upstream(InternetAddress(ipv4: 127, 0, 0, 53), from: .host)])
         #expect(!hasNdots)
@@ -102,7 +104,8 @@ import Testing
         try current.replaceFile(directory + "/real", with: Array("nameserver 192.0.2.9\n".utf8))
         try current.replaceFile(directory + "/resolv.conf", with: Array("nameserver 127.0.0.53\n".utf8))
         #expect(location.read().nameServers.map(\.text) == ["192.0.2.9"])
-        try current.replaceFile(directory + "/resolv.conf", with: Array("nameserver 127.0.0.53\nnameserver 192.0.2.8\n".utf8))
+        try current.replaceFile(
+            directory + "/resolv.conf", with: Array("nameserver 127.0.0.53\nnameserver 192.0.2.8\n".utf8))
         #expect(location.read().nameServers.map(\.text) == ["127.0.0.53", "192.0.2.8"])
     }
 

@@ -38,12 +38,14 @@ import Testing
         #expect(throws: DNSFormatError.truncated) { try parse(header) }
         #expect(throws: DNSFormatError.truncated) { try parse(header + [0xc0]) }
         #expect(throws: DNSFormatError.badLabel) { try parse(header + [0x40, 97, 0]) }
-        let long = (0..<4).flatMap { _ in [63] + [UInt8](repeating: 97, count: 63) } + [0]
+        let long: [UInt8] = (0..<4).flatMap { _ in [63] + [UInt8](repeating: 97, count: 63) } + [0]
         #expect(throws: DNSFormatError.nameTooLong) { try parse(header + long) }
-        let longest = (0..<3).flatMap { _ in [63] + [UInt8](repeating: 97, count: 63) }
-        #expect(throws: Never.self) { try parse(header + longest + [61] + [UInt8](repeating: 97, count: 61) + [0]) }
+        let longest: [UInt8] = (0..<3).flatMap { _ in [63] + [UInt8](repeating: 97, count: 63) }
+        let fits: [UInt8] = longest + [61] + [UInt8](repeating: 97, count: 61) + [0]
+        let exceeds: [UInt8] = longest + [62] + [UInt8](repeating: 97, count: 62) + [0]
+        #expect(throws: Never.self) { try parse(header + fits) }
         #expect(throws: DNSFormatError.nameTooLong) {
-            try parse(header + longest + [62] + [UInt8](repeating: 97, count: 62) + [0])
+            try parse(header + exceeds)
         }
     }
 

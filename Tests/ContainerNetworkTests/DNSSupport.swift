@@ -16,12 +16,12 @@ func endpoint(_ port: UInt16, _ address: InternetAddress = loopback) -> Internet
 }
 
 /// Waits for a socket; a test that hangs is cut off here.
-func await(_ socket: FileDescriptor, _ events: ReadinessEvents, seconds: Int = 60) throws -> Bool {
+func until(_ socket: FileDescriptor, _ events: ReadinessEvents, seconds: Int = 60) throws -> Bool {
     try !poll([PollRequest(socket, events)], timeoutMilliseconds: seconds * 1000)[0].isEmpty
 }
 
 func receiveDatagram(_ socket: FileDescriptor) throws -> [UInt8] {
-    guard try await(socket, .readable) else { return [] }
+    guard try until(socket, .readable) else { return [] }
     return try socket.read(count: 65535)
 }
 
@@ -29,7 +29,7 @@ func receiveDatagram(_ socket: FileDescriptor) throws -> [UInt8] {
 func readAll(_ socket: FileDescriptor, count: Int = .max) throws -> [UInt8] {
     var result: [UInt8] = []
     while result.count < count {
-        guard try await(socket, .readable) else { break }
+        guard try until(socket, .readable) else { break }
         let piece = try socket.read(count: min(count - result.count, 1 << 16))
         if piece.isEmpty { break }
         result += piece
@@ -44,7 +44,7 @@ func writeAll(_ bytes: [UInt8], to socket: FileDescriptor) throws {
         if result > 0 {
             sent += result
         } else if result == -11 {
-            guard try await(socket, .writable) else { return }
+            guard try until(socket, .writable) else { return }
         } else {
             throw KernelError(ErrorNumber(rawValue: Int32(-result)), "send in a test")
         }
@@ -52,7 +52,7 @@ func writeAll(_ bytes: [UInt8], to socket: FileDescriptor) throws {
 }
 
 func acceptOne(_ listener: FileDescriptor) throws -> FileDescriptor? {
-    guard try await(listener, .readable) else { return nil }
+    guard try until(listener, .readable) else { return nil }
     return try listener.accept(nonBlocking: true)
 }
 
@@ -190,7 +190,7 @@ struct ServedNames {
         let port = streamPort
         return try await blocking {
             let socket = try Socket.connect(.tcp, to: endpoint(port))
-            _ = try await(socket, .writable)
+            _ = try until(socket, .writable)
             try writeAll(messages.flatMap { Wire.word($0.count) + $0 }, to: socket)
             return try messages.map { _ in
                 let size = try readAll(socket, count: 2)

@@ -64,7 +64,8 @@ public struct DNSName: Hashable, Sendable {
                         break loop
                     }
                     // On the wire: a length byte a label, and the root's.
-                    guard length + size + 2 <= 255 else {
+                    let start = length > 0 ? length + 1 : 0
+                    guard start + size + 2 <= 255 else {
                         failure = .nameTooLong
                         break loop
                     }

@@ -43,9 +43,7 @@ final class HostResolvConfWatch {
         self.changed = changed
         files = try FileWatch()
         watchFiles()
-        watch = try loop.watch(files.descriptor, .readable) { [unowned self] _ in
-            withExtendedLifetime(self) { react() }
-        }
+        watch = try loop.watch(files.descriptor, .readable) { [weak self] _ in self?.react() }
         changed(location.read())
     }
 

@@ -28,7 +28,8 @@ final class NameServerCore {
 
     // MARK: Life
 
-    func open(_ id: String, _ sockets: NameServerSockets, _ configuration: NameServerConfiguration) throws(KernelError) {
+    func open(_ id: String, _ sockets: NameServerSockets, _ configuration: NameServerConfiguration) throws(KernelError)
+    {
         close(id)
         let server = SandboxNameServer(sockets, configuration)
         do throws(KernelError) {

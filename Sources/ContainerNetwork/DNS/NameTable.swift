@@ -110,7 +110,8 @@ public struct NameScope: Sendable {
         public init(_ names: NameTable, links: [String: String] = [:]) {
             self.names = names
             self.links = Dictionary(
-                links.map { (NameTable.fold($0.key), NameTable.fold($0.value)) }, uniquingKeysWith: { first, _ in first })
+                links.map { (NameTable.fold($0.key), NameTable.fold($0.value)) },
+                uniquingKeysWith: { first, _ in first })
         }
     }
 

@@ -16,6 +16,8 @@ final class DatagramProxy: TransportProxy {
         init(_ socket: FileDescriptor) { self.socket = socket }
     }
 
+    private static let receiveBufferSize: Int32 = 1 << 20
+
     private let listener: FileDescriptor
     private let backend: InternetEndpoint
     private let loop: EventLoop
@@ -39,6 +41,10 @@ final class DatagramProxy: TransportProxy {
             try listener.setSocketOption(level: 0, 8, 1)
         } else {
             try listener.setSocketOption(level: 41, 49, 1)
+        }
+        // Bursts wait here while the loop serves others; the kernel may grant less (SO_RCVBUFFORCE 33, SO_RCVBUF).
+        if (try? listener.setSocketOption(33, Self.receiveBufferSize)) == nil {
+            try? listener.setSocketOption(SO_RCVBUF, Self.receiveBufferSize)
         }
         watch = try loop.watch(listener, .readable) { [unowned self] _ in receive() }
     }

@@ -89,7 +89,8 @@ final class PortProxyCore {
         buffers = RelayBuffers()
     }
 
-    func start(_ transport: Socket.Transport, _ listener: FileDescriptor, _ backend: InternetEndpoint) throws(KernelError)
+    func start(_ transport: Socket.Transport, _ listener: FileDescriptor, _ backend: InternetEndpoint)
+        throws(KernelError)
         -> UInt64
     {
         try listener.setNonBlocking(true)
