@@ -74,7 +74,7 @@ final class UpstreamStream {
     private func close() {
         guard let watch else { return }
         self.watch = nil
-        try? socket.close()
         loop.forget(watch)
+        try? socket.close()
     }
 }

@@ -20,6 +20,7 @@ final class StreamProxy: TransportProxy {
         self.backend = backend
         self.loop = loop
         self.buffers = buffers
+        if transport == .tcp { StreamRelay.prepare(listener) }
         watch = try loop.watch(listener, .readable) { [unowned self] _ in accept() }
     }
 

@@ -30,19 +30,19 @@ final class StreamRelay {
         do throws(KernelError) {
             let backend = try Socket.connect(transport, to: endpoint)
             self.backend = backend
-            for socket in [client, backend] { prepare(socket) }
+            if transport == .tcp { Self.prepare(backend) }
             backendWatch = try loop.watch(backend, .writable) { [unowned self] events in
                 withExtendedLifetime(self) { reactToBackend(events) }
             }
         } catch { reset() }
     }
 
-    private func prepare(_ socket: FileDescriptor) {
-        guard transport == .tcp else { return }
+    /// Sends small messages at once, and finds out when the other end is gone. Connections inherit this from the
+    /// socket that they were accepted on.
+    static func prepare(_ socket: FileDescriptor) {
         try? socket.setSocketOption(level: Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         try? socket.setSocketOption(SO_KEEPALIVE, 1)
         try? socket.setSocketOption(level: Int32(IPPROTO_TCP), TCP_KEEPIDLE, 15)
-        try? socket.setSocketOption(level: Int32(IPPROTO_TCP), TCP_KEEPINTVL, 15)
     }
 
     private func reactToBackend(_ events: ReadinessEvents) {
@@ -55,6 +55,8 @@ final class StreamRelay {
                     withExtendedLifetime(self) { reactToClient(events) }
                 }
             } catch { return reset() }
+            // Most clients speak first, and have done so by now.
+            moveToBackend(backend)
             return settle()
         }
         if events != .writable { moveToClient(backend) }
