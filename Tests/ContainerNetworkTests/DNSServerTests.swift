@@ -146,8 +146,10 @@ import Testing
         let failing = try await FakeUpstream { query, _ in [Wire.response(query, code: 2)] }
         let refusing = try await FakeUpstream { query, _ in [Wire.response(query, code: 5)] }
         let good = try await FakeUpstream { query, _ in [Wire.response(query, code: 3)] }
-        // Nobody listens there.
-        let closed = try Socket.bind(.udp, endpoint(0)).localEndpoint().port
+        // A socket that hears from one port only: for all others nobody is there.
+        let deaf = try Socket.bind(.udp, endpoint(0))
+        try deaf.connect(to: endpoint(9))
+        let closed = try deaf.localEndpoint().port
         let options = NameServer.Options(upstreamTimeoutMilliseconds: 100)
         for bad in [
             silent.upstream(), failing.upstream(), refusing.upstream(), Upstream(loopback, port: closed, from: .host),
@@ -160,6 +162,7 @@ import Testing
         let none = try await Self.served([silent.upstream(), failing.upstream()], options: options)
         #expect(try await Wire.code(none.ask(Wire.query("elsewhere", 1))) == 2)
         try await none.stop()
+        withExtendedLifetime(deaf) {}
         for server in [silent, failing, refusing, good] { server.stop() }
     }
 

@@ -117,9 +117,8 @@ final class FakeUpstream: Sendable {
 
     /// - Parameter answer: gets the query, and whether it came by stream; returns what to send.
     init(_ answer: @escaping @Sendable ([UInt8], Bool) -> [[UInt8]]) async throws {
-        let datagrams = try Socket.bind(.udp, endpoint(0))
+        let (datagrams, listener) = try Self.bind()
         port = try datagrams.localEndpoint().port
-        let listener = try Socket.bind(.tcp, endpoint(port))
         thread = try EventThread()
         try await thread.run { [self] loop in
             let batch = DatagramBatch(capacity: 16, datagramSize: 65535)
@@ -154,6 +153,15 @@ final class FakeUpstream: Sendable {
                 }
             }
         }
+    }
+
+    /// A port that is free for both.
+    private static func bind() throws -> (FileDescriptor, FileDescriptor) {
+        for _ in 0..<100 {
+            let datagrams = try Socket.bind(.udp, endpoint(0))
+            if let listener = try? Socket.bind(.tcp, datagrams.localEndpoint()) { return (datagrams, listener) }
+        }
+        throw KernelError(.busy, "find a port for a test")
     }
 
     var queries: [(message: [UInt8], isStream: Bool)] { seen.withLock { $0 } }

@@ -144,11 +144,11 @@ import Testing
         try await served.stop()
     }
 
-    @Test func manyConnectionsLeaveNothingBehind() async throws {
+    @Test(.timeLimit(.minutes(5))) func manyConnectionsLeaveNothingBehind() async throws {
         let served = try await Served(.tcp)
         let (front, backend) = (served.front, served.backend)
-        let before = try openDescriptors()
-        for _ in 0..<2 {
+        var before = 0
+        for round in 0..<3 {
             let outcome = try await blocking { () -> Int in
                 let clients = try (0..<200).map { _ in try Socket.connect(.tcp, to: front) }
                 var servers: [FileDescriptor] = []
@@ -168,8 +168,10 @@ import Testing
             }
             #expect(outcome == 200)
             while try await served.proxy.connectionCount() > 0 { await Task.yield() }
+            // What is kept for later is there after the first round.
+            if round == 0 { before = try openDescriptors() }
         }
-        #expect(try openDescriptors() <= before)
+        try await settle(before)
         try await served.proxy.stop(served.id)
         // The port is free at once.
         #expect(throws: Never.self) { try Socket.bind(.tcp, front) }
@@ -239,7 +241,7 @@ import Testing
         try await served.stop()
     }
 
-    @Test func idleDatagramClientsAreForgotten() async throws {
+    @Test(.timeLimit(.minutes(5))) func idleDatagramClientsAreForgotten() async throws {
         let served = try await Served(.udp, options: .init(datagramIdleMilliseconds: 20, maximumFlows: 4))
         let front = served.front
         let before = try openDescriptors()
@@ -248,7 +250,7 @@ import Testing
         }
         #expect(try await served.proxy.connectionCount() <= 4)
         while try await served.proxy.connectionCount() > 0 { await Task.yield() }
-        #expect(try openDescriptors() <= before)
+        try await settle(before)
         try await served.stop()
     }
 
@@ -272,5 +274,11 @@ import Testing
 }
 
 private func openDescriptors() throws -> Int { try FileDescriptor.currentDirectory.entries(of: "/proc/self/fd").count }
+
+/// Waits until no more descriptors are open than there were. Other suites open some meanwhile, and close them; what
+/// leaks stays.
+private func settle(_ count: Int) async throws {
+    while try openDescriptors() > count { try await Task.sleep(for: .milliseconds(20)) }
+}
 
 private func hasSCTP() -> Bool { (try? Socket.make(.sctp, .internet)) != nil }

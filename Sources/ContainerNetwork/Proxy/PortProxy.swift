@@ -114,6 +114,6 @@ final class PortProxyCore {
     func stopAll() {
         for proxy in proxies.values { proxy.stop() }
         proxies = [:]
-        buffers.removePipes()
+        buffers.removeAll()
     }
 }

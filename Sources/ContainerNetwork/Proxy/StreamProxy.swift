@@ -30,8 +30,16 @@ final class StreamProxy: TransportProxy {
         // Some, then the others' turn.
         for _ in 0..<64 {
             let client: FileDescriptor
+            let socket: FileDescriptor
+            let kind = RelayBuffers.Spare(transport: transport, family: backend.family)
             do throws(KernelError) {
-                guard let next = try listener.accept(nonBlocking: true) else { return }
+                socket = try buffers.takeSocket(kind)
+                let next: FileDescriptor?
+                do throws(KernelError) { next = try listener.accept(nonBlocking: true) } catch {
+                    buffers.giveBack(socket, kind)
+                    throw error
+                }
+                guard let next else { return buffers.giveBack(socket, kind) }
                 client = next
             } catch {
                 // Out of descriptors or memory: those in the queue wait. Any other error was one connection's own.
@@ -39,7 +47,7 @@ final class StreamProxy: TransportProxy {
                 if isShort { return pause() }
                 continue
             }
-            let relay = StreamRelay(client, transport, on: loop, buffers) { [weak self] relay in
+            let relay = StreamRelay(client, socket, transport, on: loop, buffers) { [weak self] relay in
                 self?.relays[ObjectIdentifier(relay)] = nil
             }
             relays[ObjectIdentifier(relay)] = relay

@@ -4,7 +4,7 @@ import Kernel
 /// One connection to a published port, and the one to the container behind it.
 final class StreamRelay {
     private let client: FileDescriptor
-    private var backend: FileDescriptor?
+    private let backend: FileDescriptor
     private let transport: Socket.Transport
     private let loop: EventLoop
     private let buffers: RelayBuffers
@@ -16,10 +16,12 @@ final class StreamRelay {
     private let ended: (StreamRelay) -> Void
 
     init(
-        _ client: FileDescriptor, _ transport: Socket.Transport, on loop: EventLoop, _ buffers: RelayBuffers,
+        _ client: FileDescriptor, _ backend: FileDescriptor, _ transport: Socket.Transport, on loop: EventLoop,
+        _ buffers: RelayBuffers,
         ended: @escaping (StreamRelay) -> Void
     ) {
         self.client = client
+        self.backend = backend
         self.transport = transport
         self.loop = loop
         self.buffers = buffers
@@ -28,9 +30,8 @@ final class StreamRelay {
 
     func connect(to endpoint: InternetEndpoint) {
         do throws(KernelError) {
-            let backend = try Socket.connect(transport, to: endpoint)
-            self.backend = backend
             if transport == .tcp { Self.prepare(backend) }
+            try backend.connect(to: endpoint)
             backendWatch = try loop.watch(backend, .writable) { [unowned self] events in
                 withExtendedLifetime(self) { reactToBackend(events) }
             }
@@ -46,7 +47,6 @@ final class StreamRelay {
     }
 
     private func reactToBackend(_ events: ReadinessEvents) {
-        guard let backend else { return }
         if clientWatch == nil {
             // Refused or unreachable: the client sees its connection reset, as if it had met that itself.
             if backend.takeSocketError() != nil { return reset() }
@@ -56,27 +56,26 @@ final class StreamRelay {
                 }
             } catch { return reset() }
             // Most clients speak first, and have done so by now.
-            moveToBackend(backend)
+            moveToBackend()
             return settle()
         }
-        if events != .writable { moveToClient(backend) }
-        if events != .readable { moveToBackend(backend) }
+        if events != .writable { moveToClient() }
+        if events != .readable { moveToBackend() }
         settle()
     }
 
     private func reactToClient(_ events: ReadinessEvents) {
-        guard let backend else { return }
-        if events != .writable { moveToBackend(backend) }
-        if events != .readable { moveToClient(backend) }
+        if events != .writable { moveToBackend() }
+        if events != .readable { moveToClient() }
         settle()
     }
 
-    private func moveToBackend(_ backend: FileDescriptor) {
+    private func moveToBackend() {
         guard !isClosed else { return }
         conclude(toBackend.move(from: client, to: backend, buffers, mayUsePipes: transport == .tcp), backend)
     }
 
-    private func moveToClient(_ backend: FileDescriptor) {
+    private func moveToClient() {
         guard !isClosed else { return }
         conclude(toClient.move(from: backend, to: client, buffers, mayUsePipes: transport == .tcp), client)
     }
@@ -113,7 +112,7 @@ final class StreamRelay {
     private func reset() {
         if transport == .tcp {
             client.resetOnClose()
-            backend?.resetOnClose()
+            backend.resetOnClose()
         }
         close()
     }
@@ -126,7 +125,7 @@ final class StreamRelay {
         clientWatch = nil
         backendWatch = nil
         try? client.close()
-        try? backend?.close()
+        try? backend.close()
         toBackend.giveBackPipe(to: buffers)
         toClient.giveBackPipe(to: buffers)
         ended(self)
