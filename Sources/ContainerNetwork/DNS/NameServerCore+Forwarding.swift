@@ -92,10 +92,12 @@ extension NameServerCore {
         query.isFinished = true
         query.server.dismiss(query)
         pendingCount -= 1
+        dropPassedDeadlines()
         guard !query.server.isClosed else { return }
         query.message[0] = UInt8(query.query.id >> 8)
         query.message[1] = UInt8(truncatingIfNeeded: query.query.id)
         query.message.withUnsafeBytes(send)
+        query.message = []
     }
 
     // MARK: Time
@@ -107,22 +109,25 @@ extension NameServerCore {
     }
 
     private func armDeadline() {
-        deadlineTimer = nil
+        dropPassedDeadlines()
+        guard deadlinesStart < deadlines.count else { return }
+        let next = deadlines[deadlinesStart].deadline
+        let now = EventLoop.now()
+        deadlineTimer = loop.after(milliseconds: next > now ? (next - now) / 1_000_000 + 1 : 0) { [unowned self] in
+            deadlineTimer = nil
+            passDeadlines()
+            if deadlineTimer == nil { armDeadline() }
+        }
+    }
+
+    /// Forgets the deadlines at the front whose queries are answered: most are, in order, long before their time.
+    private func dropPassedDeadlines() {
         while deadlinesStart < deadlines.count {
             let next = deadlines[deadlinesStart]
-            if !next.query.isFinished && next.query.attempt == next.attempt {
-                let now = EventLoop.now()
-                let wait = next.deadline > now ? (next.deadline - now) / 1_000_000 + 1 : 0
-                deadlineTimer = loop.after(milliseconds: wait) { [unowned self] in
-                    deadlineTimer = nil
-                    passDeadlines()
-                    if deadlineTimer == nil { armDeadline() }
-                }
-                break
-            }
+            if !next.query.isFinished && next.query.attempt == next.attempt { break }
             deadlinesStart += 1
         }
-        if deadlinesStart == deadlines.count || deadlinesStart > 4096 {
+        if deadlinesStart == deadlines.count || deadlinesStart >= 1024 {
             deadlines.removeFirst(deadlinesStart)
             deadlinesStart = 0
         }

@@ -18,10 +18,18 @@ public final class NameTable: Sendable {
         }
     }
 
+    /// Who is called by one name: an endpoint without addresses is, too.
+    private struct Holders {
+        var count = 0
+        /// All addresses, one that two endpoints have twice.
+        var list: [InternetAddress] = []
+        /// Each once; made when it is asked for.
+        var distinct: [InternetAddress]?
+    }
+
     private struct State {
         var endpoints: [String: Endpoint] = [:]
-        /// How many endpoints a name has, and all their addresses: an endpoint without any still has its name.
-        var addresses: [String: (owners: Int, list: [InternetAddress])] = [:]
+        var addresses: [String: Holders] = [:]
         var names: [InternetAddress: [String]] = [:]
     }
 
@@ -43,8 +51,9 @@ public final class NameTable: Sendable {
             Self.remove(id, from: &state)
             state.endpoints[id] = endpoint
             for name in Self.names(endpoint) {
-                state.addresses[name, default: (0, [])].owners += 1
+                state.addresses[name, default: Holders()].count += 1
                 state.addresses[name]?.list.append(contentsOf: endpoint.addresses)
+                state.addresses[name]?.distinct = nil
             }
             for address in endpoint.addresses { state.names[address, default: []].append(endpoint.name) }
         }
@@ -57,8 +66,9 @@ public final class NameTable: Sendable {
     private static func remove(_ id: String, from state: inout State) {
         guard let old = state.endpoints.removeValue(forKey: id) else { return }
         for name in names(old) {
-            state.addresses[name]?.owners -= 1
-            if state.addresses[name]?.owners == 0 {
+            state.addresses[name]?.count -= 1
+            state.addresses[name]?.distinct = nil
+            if state.addresses[name]?.count == 0 {
                 state.addresses[name] = nil
                 continue
             }
@@ -81,10 +91,13 @@ public final class NameTable: Sendable {
     /// The addresses of a name in folded spelling, each once; `nil` when nobody is called so.
     func addresses(of name: String) -> [InternetAddress]? {
         state.withLock { state in
-            guard let all = state.addresses[name]?.list else { return nil }
-            if all.count < 2 { return all }
+            guard let holders = state.addresses[name] else { return nil }
+            if holders.list.count < 2 { return holders.list }
+            if let distinct = holders.distinct { return distinct }
             var seen: Set<InternetAddress> = []
-            return all.filter { seen.insert($0).inserted }
+            let distinct = holders.list.filter { seen.insert($0).inserted }
+            state.addresses[name]?.distinct = distinct
+            return distinct
         }
     }
 
