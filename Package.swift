@@ -69,6 +69,9 @@ let package = Package(
             dependencies: ["Monitor", "Kernel", "OCI", "Cgroups", "JSON", "CSeccomp", "CCompression"],
             linkerSettings: archive("seccomp", "z")),
 
+        // Networks. libnftables is loaded at run time, by the daemons that have bridge networks.
+        .target(name: "ContainerNetwork", dependencies: ["Kernel", "CKernel"]),
+
         // The engine, its interface and its clients.
         .target(name: "EngineModel", dependencies: ["OCI", "JSON"]),
         .target(
@@ -126,6 +129,7 @@ let package = Package(
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
+        .testTarget(name: "ContainerNetworkTests", dependencies: ["ContainerNetwork", "Kernel", "CKernel"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
         .testTarget(
