@@ -46,9 +46,13 @@ def compare(name, keep, ours, theirs, peer, rounds=ROUNDS, before=(None, None)):
     if theirs:
         if before[1]:
             before[1]()
-        trial = subprocess.run(theirs, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if trial.returncode:
-            missing.append(f"{peer}, which cannot do it here ({(trial.stderr.strip() or 'no message').splitlines()[-1]})")
+        # Into a file: what a peer leaves running would keep a pipe open for ever.
+        with tempfile.TemporaryFile("w+") as words:
+            failed = subprocess.run(theirs, **{**QUIET, "stderr": words}).returncode
+            words.seek(0)
+            reason = (words.read().strip() or "no message").splitlines()[-1]
+        if failed:
+            missing.append(f"{peer}, which cannot do it here ({reason})")
             theirs = None
     samples = ([], [])
     for turn in range(rounds + 1):
