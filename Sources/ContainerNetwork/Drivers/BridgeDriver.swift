@@ -122,6 +122,9 @@ public struct BridgeDriver: NetworkDriver {
             }
             if network.usesIPv6 {
                 try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "disable_ipv6"], "0")
+                // While its link-local address is being checked, the bridge can ask for no neighbour, and packets to
+                // containers wait for seconds. The address comes from a random MAC address of ours.
+                try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "accept_dad"], "0")
                 // A container must not tell the host where to send.
                 try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "accept_ra"], "0")
             }
