@@ -1,64 +1,7 @@
 import Glibc
+import Kernel
 import Testing
 
-@testable import Kernel
-
-@Suite struct NetlinkMessageTests {
-    @Test func buildsWhatItReads() {
-        var request = NetlinkRequest(16, [.create], operation: "test")
-        request.append(UInt32(7))
-        request.attribute(3, string: "name")
-        request.attribute(4, UInt16(5))
-        request.nest(18) { $0.attribute(1, bytes: [1, 2, 3, 4, 5]) }
-        let messages = NetlinkMessage.split(request.finished(sequence: 9))
-        #expect(messages.count == 1)
-        #expect(messages.first?.type == 16 && messages.first?.sequence == 9)
-        let attributes = messages.first?.attributes(skipping: 4)
-        #expect(attributes?.string(3) == "name")
-        #expect(attributes?.integer(4, as: UInt16.self) == 5)
-        #expect(attributes?.integer(4, as: UInt32.self) == nil)
-        #expect(attributes?.nested(18)?[1].map(Array.init) == [1, 2, 3, 4, 5])
-        #expect(attributes?[99] == nil)
-    }
-
-    @Test func survivesNonsense() {
-        var state: UInt64 = 3
-        for length in 0..<400 {
-            var bytes = (0..<length).map { _ -> UInt8 in
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                return UInt8(truncatingIfNeeded: state >> 56) & (length % 2 == 0 ? 0x1f : 0xff)
-            }
-            // A header that promises more or less than there is.
-            if length > 4 {
-                bytes[1] = 0
-                bytes[2] = 0
-                bytes[3] = 0
-            }
-            for message in NetlinkMessage.split(bytes) {
-                _ = (Link(message), InterfaceAddress(message), Route(message))
-                _ = message.attributes(skipping: 200).string(3)
-            }
-            _ = NetlinkAttributes(bytes[...]).nested(1)
-        }
-    }
-
-    @Test func announcesInTheRightWords() {
-        let arp = gratuitousARP([10, 0, 0, 2], [2, 0, 0, 0, 0, 1])
-        #expect(arp.count == 42 && arp[12...13].elementsEqual([8, 6]))
-        let advertisement = neighbourAdvertisement(
-            [0xfd] + [UInt8](repeating: 0, count: 14) + [2], [2, 0, 0, 0, 0, 1])
-        #expect(advertisement.count == 14 + 40 + 32)
-        // The checksum over pseudo header and message comes out as all ones.
-        let (header, body) = (advertisement[14..<54], advertisement[54...])
-        let sum = Array(header[22..<54]) + [0, 0, 0, 32, 0, 0, 0, 58] + Array(body)
-        var total: UInt32 = 0
-        for index in stride(from: 0, to: sum.count, by: 2) { total += UInt32(sum[index]) << 8 | UInt32(sum[index + 1]) }
-        while total > 0xffff { total = total & 0xffff + total >> 16 }
-        #expect(total == 0xffff)
-    }
-}
-
-/// In namespaces of their own: nothing of the host's is touched, and nothing is left.
 @Suite(.enabled(if: geteuid() == 0)) struct NetlinkTests {
     @Test func comesBackFromANamespace() throws {
         let home = try FileDescriptor.currentDirectory.status(of: "/proc/thread-self/ns/net", followLinks: true).inode
