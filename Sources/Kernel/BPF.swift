@@ -78,7 +78,8 @@ public enum CgroupDeviceProgram {
     public static func detach(_ program: FileDescriptor, from cgroup: FileDescriptor) throws(KernelError) {
         var attributes = ck_bpf_prog_attach(
             target_fd: UInt32(cgroup.rawValue), attach_bpf_fd: UInt32(program.rawValue), attach_type: attachType,
-            attach_flags: 2, replace_bpf_fd: 0)
+            // Older kernels (6.1) refuse flags here; which of several programs is meant, the program itself says.
+            attach_flags: 0, replace_bpf_fd: 0)
         try call("detach a device program from", cgroup.description) {
             ck_bpf(9, &attributes, UInt32(MemoryLayout<ck_bpf_prog_attach>.size))
         }
