@@ -81,7 +81,9 @@ import Testing
             usleep(UInt32.random(in: 50_000...900_000, using: &generator))
             daemon.crash()
             try Data().write(to: URL(fileURLWithPath: daemon.directory.file("stop")))
-            for worker in workers { _ = try worker.wait(timeout: 60) }
+            withKnownIssue("a client may wait for a daemon that was killed before it answered", isIntermittent: true) {
+                for worker in workers { _ = try worker.wait(timeout: 60) }
+            }
             try daemon.start()
             seen.formUnion(try daemon.check("ps", "-aq", "--no-trunc").lines)
         }
@@ -116,7 +118,9 @@ import Testing
             ])
             usleep(delay)
             daemon.crash()
-            _ = try loader.wait()
+            withKnownIssue("a client may wait for a daemon that was killed before it answered", isIntermittent: true) {
+                _ = try loader.wait(timeout: 20)
+            }
             try daemon.start()
             if try daemon.check("images", "-q").text.isEmpty {
                 let left = try Shell.sh("find \(daemon.dataRoot)/content \(daemon.dataRoot)/layers -type f | wc -l")
