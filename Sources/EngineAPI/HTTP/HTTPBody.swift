@@ -8,7 +8,7 @@ import Synchronization
 public final class HTTPBody: AsyncSequence, Sendable {
     public typealias Element = ByteBuffer
 
-    static let highWatermark = 512 * 1024
+    package static let highWatermark = 512 * 1024
     static let lowWatermark = 128 * 1024
 
     private struct State {
@@ -30,7 +30,7 @@ public final class HTTPBody: AsyncSequence, Sendable {
     /// The length that the client announced, if it did.
     public let announcedLength: Int?
 
-    init(
+    package init(
         announcedLength: Int?, whenBegun: @escaping @Sendable () -> Void, whenDrained: @escaping @Sendable () -> Void
     ) {
         self.announcedLength = announcedLength
@@ -55,7 +55,7 @@ public final class HTTPBody: AsyncSequence, Sendable {
     // MARK: The connection's side
 
     /// Adds a chunk. Returns false when the connection should stop reading until `whenDrained`.
-    func append(_ chunk: ByteBuffer) -> Bool {
+    package func append(_ chunk: ByteBuffer) -> Bool {
         let (consumer, mayContinue) = state.withLock { state -> (CheckedContinuation<ByteBuffer?, any Error>?, Bool) in
             guard state.end == nil else { return (nil, true) }
             if let consumer = state.consumer {
@@ -64,7 +64,8 @@ public final class HTTPBody: AsyncSequence, Sendable {
             }
             state.chunks.append(chunk)
             state.byteCount += chunk.readableBytes
-            state.isPaused = state.byteCount >= Self.highWatermark
+            // Only the consumer ends a pause, because only that makes the connection read on.
+            if state.byteCount >= Self.highWatermark { state.isPaused = true }
             return (nil, !state.isPaused)
         }
         consumer?.resume(returning: chunk)

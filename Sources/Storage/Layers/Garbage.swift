@@ -70,6 +70,7 @@ extension Context {
             try Set(String.fetchAll($0, sql: "SELECT name FROM layers"))
         }
         try forgetUnwritten(lostLayers: recorded.filter { !here.exists("\(layersDirectory)/\($0)") })
+        try forgetUnmadeContainers()
         let (names, containers, volumes) = try read("read the data root's records") { database in
             (
                 try Set(String.fetchAll(database, sql: "SELECT name FROM layers")),
@@ -85,6 +86,20 @@ extension Context {
         }
         try sweepVolumes(volumes)
         try collectGarbage(blobs: nil)
+    }
+
+    /// A container's row comes before its directory, which appears whole: a row without one is a creation cut short.
+    private func forgetUnmadeContainers() throws {
+        let recorded = try read("read the containers' records") {
+            try String.fetchAll($0, sql: "SELECT container FROM containerLayers")
+        }
+        let unmade = recorded.filter { !FileDescriptor.currentDirectory.exists("\(containersDirectory)/\($0)") }
+        if unmade.isEmpty { return }
+        try write("remove the records of containers that were never made") { database in
+            for id in unmade {
+                try database.execute(sql: "DELETE FROM containerLayers WHERE container = ?", arguments: [id])
+            }
+        }
     }
 
     /// Volumes are their users' data: one that has lost its row to a power cut is taken in again, and only an empty
