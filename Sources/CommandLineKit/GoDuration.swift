@@ -61,8 +61,9 @@ public struct GoDuration: Sendable, Equatable, Comparable, CustomStringConvertib
             rest = rest[unitEnd...]
             let (span, overflowed) = whole.multipliedReportingOverflow(by: unit)
             guard !overflowed, span <= 1 << 63 else { return nil }
-            total += span + UInt64(fraction * (Double(unit) / scale))
-            guard total <= 1 << 63 else { return nil }
+            let (sum, exceeded) = total.addingReportingOverflow(span + UInt64(fraction * (Double(unit) / scale)))
+            guard !exceeded, sum <= 1 << 63 else { return nil }
+            total = sum
         }
         if isNegative {
             self.init(nanoseconds: Int64(truncatingIfNeeded: 0 &- total))

@@ -12,6 +12,15 @@ struct TemplateEvaluator {
     private var callDepth = 0
     private var output = ""
 
+    /// How deep blocks and calls may nest while they run: each of Go's 200 calls may hold a template of 200 blocks,
+    /// and the stack is not that large.
+    private static let depthLimit = 1000
+    private var depth = 0
+    /// How much one rendering may do, in steps; 64 bytes of text count as one. Templates also come from outside, and
+    /// ten words of one could otherwise fill the memory.
+    private static let stepLimit = 1 << 20
+    private var steps = 0
+
     private enum Flow {
         case next
         case leave
@@ -47,14 +56,30 @@ struct TemplateEvaluator {
         return TemplateError("template: :\(place.line):\(place.column): executing \"\" at <\(shown)>: \(message)")
     }
 
+    private mutating func spend(_ count: Int) throws(TemplateError) {
+        steps += count
+        guard steps <= Self.stepLimit else { throw TemplateError("the template does not come to an end") }
+    }
+
+    private mutating func print(_ text: String) throws(TemplateError) {
+        try spend(text.utf8.count / 64)
+        output += text
+    }
+
     private mutating func walk(_ nodes: [TemplateNode], _ dot: Context) throws(TemplateError) -> Flow {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth <= Self.depthLimit else {
+            throw TemplateError("the template nests deeper than \(Self.depthLimit) levels")
+        }
         for node in nodes {
+            try spend(1)
             switch node {
-            case .text(let text): output += text
+            case .text(let text): try print(text)
             case .action(let pipeline):
                 let value = try evaluate(pipeline, dot)
                 if pipeline.variables.isEmpty {
-                    output += value.isNull ? printedNull(pipeline) : TemplateFunctions.printed(value)
+                    try print(value.isNull ? printedNull(pipeline) : TemplateFunctions.printed(value))
                 }
             case .condition(let pipeline, let then, let otherwise):
                 let mark = variables.count
@@ -74,18 +99,26 @@ struct TemplateEvaluator {
             case .call(let name, let pipeline, let place):
                 guard let nodes = definitions[name] else { throw fail(place, "template \(goQuoted(name)) not defined") }
                 let value: JSONValue = if let pipeline { try evaluate(pipeline, dot) } else { .null }
-                callDepth += 1
-                guard callDepth < 200 else { throw fail(place, "exceeded maximum template depth (200)") }
-                let saved = variables
-                variables = [("$", value)]
-                _ = try walk(nodes, Context(value: value))
-                variables = saved
-                callDepth -= 1
+                guard callDepth < 199 else { throw fail(place, "exceeded maximum template depth (200)") }
+                try call(nodes, with: value)
             case .break: return .leave
             case .continue: return .skip
             }
         }
         return .next
+    }
+
+    /// Runs a template that sees no variables but its own.
+    private mutating func call(_ nodes: [TemplateNode], with value: JSONValue) throws(TemplateError) {
+        let saved = variables
+        callDepth += 1
+        variables = [("$", value)]
+        // Also after an error: the blocks around it count on their variables.
+        defer {
+            variables = saved
+            callDepth -= 1
+        }
+        _ = try walk(nodes, Context(value: value))
     }
 
     private func printedNull(_ pipeline: TemplatePipeline) -> String {
@@ -108,7 +141,9 @@ struct TemplateEvaluator {
         case .array(let values): elements = values.enumerated().map { (.integer(Int64($0.offset)), $0.element) }
         case .object(let object):
             elements = object.members.sorted { $0.name < $1.name }.map { (.string($0.name), $0.value) }
-        case .integer(let count): elements = (0..<max(0, count)).map { (.integer($0), .integer($0)) }
+        case .integer(let count):
+            try spend(Int(clamping: min(max(0, count), Int64(Self.stepLimit) + 1)))
+            elements = (0..<max(0, count)).map { (.integer($0), .integer($0)) }
         case .null: elements = []
         default: throw fail(pipeline.place, "range can't iterate over \(TemplateFunctions.printed(value))")
         }
@@ -124,6 +159,7 @@ struct TemplateEvaluator {
                 bind(pipeline.variables[0], key, declares: pipeline.declares)
                 bind(pipeline.variables[1], element, declares: pipeline.declares)
             }
+            try spend(1)
             let flow = try walk(body, Context(value: element))
             variables.removeLast(variables.count - inner)
             if flow == .leave { break }
@@ -165,7 +201,7 @@ struct TemplateEvaluator {
             if let final { arguments.append(final) }
             let result: JSONValue
             do throws(TemplateError) {
-                result = try TemplateFunctions.call(name, arguments)
+                result = try call(name, arguments)
             } catch {
                 if error.message.hasPrefix("wrong number of args") { throw fail(first.place, error.message) }
                 throw fail(command.place, "error calling \(name): \(error.message)")
@@ -183,6 +219,16 @@ struct TemplateEvaluator {
             }
         }
         return try evaluate(first, dot, arguments: arguments)
+    }
+
+    private mutating func call(_ name: String, _ arguments: [JSONValue]) throws(TemplateError) -> JSONValue {
+        let result = try TemplateFunctions.call(name, arguments)
+        switch result {
+        case .string(let text): try spend(1 + text.utf8.count / 64)
+        case .array(let elements): try spend(1 + elements.count)
+        default: try spend(1)
+        }
+        return result
     }
 
     private mutating func shortCircuit(
@@ -217,7 +263,7 @@ struct TemplateEvaluator {
             isRoot = name == "$" && callDepth == 0
         case .function(let name):
             do throws(TemplateError) {
-                base = try TemplateFunctions.call(name, arguments)
+                base = try call(name, arguments)
             } catch { throw fail(operand.place, error.message) }
         case .pipeline(let pipeline): base = try evaluate(pipeline, dot)
         }

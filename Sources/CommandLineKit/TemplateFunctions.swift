@@ -53,7 +53,13 @@ enum TemplateFunctions {
         }
     }
 
+    /// In bytes, of all texts that a function takes or one that it makes.
+    static let textLimit = 16 << 20
+    /// In bytes, of a text to be split: every piece takes more room than its bytes.
+    private static let splitLimit = 1 << 20
+
     static func call(_ name: String, _ arguments: [JSONValue]) throws(TemplateError) -> JSONValue {
+        guard arguments.reduce(0, { $0 + ($1.string?.utf8.count ?? 0) }) <= textLimit else { throw tooLong }
         func need(_ count: Int) throws(TemplateError) {
             guard arguments.count == count else {
                 throw TemplateError("wrong number of args for \(name): want \(count) got \(arguments.count)")
@@ -84,6 +90,7 @@ enum TemplateFunctions {
             return .string(arguments[0].serialized())
         case "split":
             try need(2)
+            guard try text(0).utf8.count <= splitLimit else { throw tooLong }
             return .array(split(try text(0), by: try text(1)).map(JSONValue.string))
         case "join":
             try need(2)
@@ -91,6 +98,7 @@ enum TemplateFunctions {
                 if arguments[0].isNull { return "" }
                 throw TemplateError("wrong type for value; expected []string; got \(typeName(arguments[0]))")
             }
+            guard list.count * (try text(1).utf8.count) <= textLimit else { throw tooLong }
             return .string(list.map(plain).joined(separator: try text(1)))
         case "title":
             try need(1)
@@ -121,7 +129,7 @@ enum TemplateFunctions {
         case "println": return .string(arguments.map(plain).joined(separator: " ") + "\n")
         case "printf":
             try needAtLeast(1)
-            return .string(TemplatePrintf.format(try text(0), Array(arguments.dropFirst())))
+            return .string(try TemplatePrintf.format(try text(0), Array(arguments.dropFirst())))
         case "len":
             try need(1)
             switch arguments[0] {
@@ -171,6 +179,8 @@ enum TemplateFunctions {
         default: throw TemplateError("the function \(name) is not available")
         }
     }
+
+    static let tooLong = TemplateError("the text is too long")
 
     /// Go's `Sprint`: a blank between operands when neither is a string.
     private static func concatenated(_ arguments: [JSONValue]) -> String {

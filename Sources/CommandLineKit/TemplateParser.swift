@@ -88,6 +88,8 @@ struct TemplateParser {
             if case .identifier(let next) = current.kind, next == word, word != "range" {
                 // `{{else if}}`: a nested block that shares this one's `{{end}}`.
                 at += 1
+                try enter()
+                defer { depth -= 1 }
                 otherwise = [try control(word)]
             } else {
                 try close()
@@ -119,14 +121,20 @@ struct TemplateParser {
         } else {
             try close()
         }
-        let saved = variables
-        variables = ["$"]
-        let (nodes, end) = try block()
-        variables = saved
+        let (nodes, end) = try definition()
         guard end == "end" else { throw fail("unexpected \(end.map { "{{\($0)}}" } ?? "EOF") in \(word) clause") }
         try close()
         definitions[name] = nodes
         return word == "block" ? .call(name: name, argument, place: place) : nil
+    }
+
+    /// A block that sees no variables but its own.
+    private mutating func definition() throws(TemplateError) -> ([TemplateNode], String?) {
+        let saved = variables
+        variables = ["$"]
+        // Also after an error: the blocks around it count on their variables.
+        defer { variables = saved }
+        return try block()
     }
 
     private mutating func close() throws(TemplateError) {

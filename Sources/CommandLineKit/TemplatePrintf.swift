@@ -2,7 +2,7 @@ import JSON
 
 /// Go's `Printf`, for the values that templates have.
 enum TemplatePrintf {
-    static func format(_ format: String, _ arguments: [JSONValue]) -> String {
+    static func format(_ format: String, _ arguments: [JSONValue]) throws(TemplateError) -> String {
         var result = ""
         var rest = format[...]
         var next = 0
@@ -34,10 +34,13 @@ enum TemplatePrintf {
                 return Int(digits)
             }
             // A width is bounded, as it is in Go, so that a format cannot ask for gigabytes.
-            spec.width = min(number() ?? 0, 1_000_000)
+            let width = number() ?? 0
+            if width < 0 { spec.alignsLeft = true }
+            spec.width = Int(min(width.magnitude, 1_000_000))
             if rest.first == "." {
                 rest.removeFirst()
-                spec.precision = min(number() ?? 0, 1_000_000)
+                let precision = number() ?? 0
+                if precision < 0 { result += "%!(BADPREC)" } else { spec.precision = min(precision, 1_000_000) }
             }
             guard let verb = rest.popFirst() else {
                 result += "%!(NOVERB)"
@@ -52,6 +55,7 @@ enum TemplatePrintf {
                 continue
             }
             result += padded(converted(arguments[next], verb, spec), spec, verb)
+            guard result.utf8.count <= TemplateFunctions.textLimit else { throw TemplateFunctions.tooLong }
             next += 1
         }
         if next < arguments.count {

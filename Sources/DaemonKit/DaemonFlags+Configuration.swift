@@ -32,7 +32,8 @@ extension DaemonFlags {
         configuration.shutdownTimeout = .seconds(shutdownTimeout.value)
         if !idleExit.value.isEmpty {
             if let minutes = Int64(idleExit.value), minutes > 0 {
-                configuration.idleExit = .seconds(60 * minutes)
+                // 2^27 minutes are 255 years, the most that nanoseconds in 64 bits hold.
+                configuration.idleExit = .seconds(60 * min(minutes, 1 << 27))
             } else if let duration = GoDuration(idleExit.value), duration.nanoseconds > 0 {
                 configuration.idleExit = .nanoseconds(duration.nanoseconds)
             } else {

@@ -26,7 +26,8 @@ extension Timestamp {
 
     /// Seconds from `other` to this moment.
     public func timeInterval(since other: Timestamp) -> Double {
-        Double(seconds - other.seconds) + Double(nanoseconds - other.nanoseconds) / 1e9
+        // A difference of integers could overflow: clients may ask for any moment.
+        Double(seconds) - Double(other.seconds) + Double(nanoseconds - other.nanoseconds) / 1e9
     }
 
     /// With nine digits of a fraction, as in `docker logs --timestamps`.

@@ -145,7 +145,9 @@ public func parseProcessorList(_ text: some StringProtocol) -> [Int]? {
     for part in text.split(separator: ",") {
         let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = Int(ends[0]), let last = ends.count == 2 ? Int(ends[1]) : first,
-            0 <= first, first <= last, last < 65536
+            0 <= first, first <= last, last < 65536,
+            // Ranges that overlap again and again are no list of processors, but would fill the memory.
+            result.count + (last - first) < 65536
         else { return nil }
         result.append(contentsOf: first...last)
     }

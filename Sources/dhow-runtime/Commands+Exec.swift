@@ -99,10 +99,10 @@ struct ExecFlags {
             // One controller's own path would tear the process apart on v2; on v1 all follow the same.
             path = text.split(separator: ":", maxSplits: 1).last.map(String.init) ?? ""
         }
-        guard !path.split(separator: "/").contains("..") else {
+        guard !path.splitBytes("/").contains("..") else {
             throw RuntimeError(.usage, "\(path) is not a sub cgroup path")
         }
-        return path.split(separator: "/").joined(separator: "/")
+        return path.splitBytes("/").joined(separator: "/")
     }
 
     private func process(_ arguments: [String], _ container: StoredContainer) throws -> OCI.Process {

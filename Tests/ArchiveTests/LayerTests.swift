@@ -168,6 +168,24 @@ import Testing
         #expect(try entries(bytes).map(\.entry.name) == ["d", "d/.wh..wh..opq", "d/sub", "d/sub/f"])
     }
 
+    // Containers can make such a tree; a walk of it must not overflow the stack.
+    @Test func treesDeeperThanPathsAreRefused() throws {
+        let site = try TemporaryDirectory()
+        var directory = try site.make("upper")
+        for _ in 0..<5000 {
+            try directory.makeDirectory("d")
+            directory = try directory.open("d", [.readOnly, .directory])
+        }
+        let (upper, empty) = (try site.descriptor.open("upper"), try site.make("empty"))
+        // For the length of the path, or for want of descriptors where few are allowed.
+        for diff in [LayerDiff.overlay(upper: upper, lowers: []), .trees(old: empty, new: upper)] {
+            #expect(throws: ArchiveError.self) { _ = try layer(diff) }
+            #expect(throws: ArchiveError.self) { _ = try diff.changes() }
+        }
+        let writer = TarWriter(MemorySink())
+        #expect(throws: ArchiveError.self) { try TreePacker().packContents(of: upper, into: writer) }
+    }
+
     @Test func severalLowers() throws {
         let site = try TemporaryDirectory()
         _ = try shell(

@@ -213,6 +213,21 @@ import Testing
         #expect { _ = try entries(bytes) } throws: { code($0) == .corrupt }
     }
 
+    // A header holds a MiB: neither its attributes nor its global records may be looked through for each other.
+    @Test(arguments: ["x", "g"]) func manyRecordsTakeNoTime(_ type: String) throws {
+        let prefix = type == "x" ? "SCHILY.xattr." : "k"
+        let bytes = try withHeader(
+            "content = b''.join(b'%d %s%05d=\\n' % (len('\(prefix)') + 10, b'\(prefix)', i) for i in range(40000))\n"
+                + "b[156:157] = b'\(type)'; b[124:136] = b'%011o\\0' % len(content)", "content")
+        let begin = Timestamp.monotonic
+        if type == "x" {
+            #expect(try entries(bytes).first?.entry.attributes.count == 40_000)
+        } else {
+            #expect { _ = try entries(bytes) } throws: { code($0) == .corrupt && "\($0)".contains("1024") }
+        }
+        #expect(Timestamp.monotonic.seconds - begin.seconds < 30)
+    }
+
     @Test func vendorTypesAreNamedAndTheirContentSkipped() throws {
         let all = try entries(
             try withHeader("content=b'q'*600\nb[156:157] = b'Q'; b[124:136] = b'%011o\\0' % 600", "b'q'*600"))

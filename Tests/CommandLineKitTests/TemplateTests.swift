@@ -32,6 +32,7 @@ private let data: JSONValue = [
             "web-3   1.5|a   |0007|\"q\"|[a b c]|ff"),
         ("{{print 1 2 \"a\" \"b\" 3}}|{{println 1 \"a\"}}", "1 2ab3|1 a\n"),
         ("{{printf \"%d\" \"a\"}}{{printf \"%s\"}}{{printf \"\" 1}}", "%!d(string=a)%!s(MISSING)%!(EXTRA int=1)"),
+        ("{{printf \"%.*s|%*d|%*d\" -1 \"ab\" 3 1 -3 2}}", "%!(BADPREC)ab|  1|2  "),
         ("a {{- .Name -}} b", "aweb" + "b"), ("x{{/* no */}}y", "xy"), ("x {{- /* no */ -}} y", "xy"),
         ("{{pad .Name 1 2}}|{{truncate .Name 2}}|{{split \"a/b\" \"/\"}}", " web  |we|[a b]"),
         ("{{slice .Name 1}} {{slice .Name 0 2}}", "eb we"), ("{{(index .Mounts 1).To}}", "/b"),
@@ -68,6 +69,35 @@ private let data: JSONValue = [
         let text = try Template("{{.Label \"a\"}}|{{.Label}}").render(
             data, methods: ["Label": { .string("<" + ($0.first?.string ?? "") + ">") }])
         #expect(text == "<a>|<>")
+    }
+
+    // An error inside leaves the blocks around it with the variables that they count on.
+    @Test(arguments: [
+        "{{range $i, $m := .List}}{{block \"a\" .}}", "{{range $i, $m := .List}}{{define \"a\"}}{{",
+        "{{define \"a\"}}{{index 1 1}}{{end}}{{range $i, $m := .List}}{{template \"a\"}}{{end}}",
+        "{{define \"a\"}}{{index 1 1}}{{end}}{{range $i, $m := .List}}{{if $x := 1}}{{template \"a\"}}{{end}}{{end}}",
+    ]) func errorsInDefinitions(_ source: String) {
+        #expect(throws: TemplateError.self) { try Template(source).render(data) }
+    }
+
+    /// A few words must not fill the memory, overflow the stack or run for ever.
+    @Test(arguments: [
+        "{{range 99999999999}}{{end}}",
+        "{{range 1000000}}{{range 1000000}}x{{end}}{{end}}",
+        "{{$x := \"0123456789abcdef\"}}{{range 40}}{{$x = print $x $x}}{{end}}{{$x}}",
+        "{{range 100000}}{{printf \"%1000000d\" 1}}{{end}}",
+        "{{printf \"" + String(repeating: "%1000000s", count: 100) + "\"" + String(repeating: " \"a\"", count: 100) + "}}",
+        "{{define \"a0\"}}{{end}}"
+            + (1..<100).map {
+                "{{define \"a\($0)\"}}{{template \"a\($0 - 1)\"}}{{template \"a\($0 - 1)\"}}{{end}}"
+            }.joined() + "{{template \"a99\"}}",
+        "{{define \"a\"}}" + String(repeating: "{{if 1}}", count: 180) + "{{template \"a\"}}"
+            + String(repeating: "{{end}}", count: 180) + "{{end}}{{template \"a\"}}",
+        "{{if 0}}" + String(repeating: "{{else if 0}}", count: 100_000) + "{{end}}",
+    ]) func greedy(_ source: String) {
+        let error = #expect(throws: TemplateError.self) { try Template(source).render(data) }
+        #expect(error?.message.contains("nests deeper") == true || error?.message.contains("nested deeper") == true
+            || error?.message.contains("too long") == true || error?.message.contains("come to an end") == true)
     }
 
     /// Whatever the text, a template is refused or rendered; it neither traps nor overflows the stack.

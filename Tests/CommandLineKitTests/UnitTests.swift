@@ -106,6 +106,12 @@ import Testing
         #expect(goQuoted("a\"b\n\u{1}é") == "\"a\\\"b\\n\\x01é\"")
     }
 
+    @Test func durationsPastTheEnd() {
+        let half = "9223372036854775808ns"
+        #expect(GoDuration(half) == nil && GoDuration(half + half) == nil && GoDuration("-" + half + half) == nil)
+        #expect(GoDuration("-" + half)?.nanoseconds == .min)
+    }
+
     @Test func commaSeparated() {
         #expect(CommaSeparated.fields("a,\"b,c\",\"d\"\"e\"") == ["a", "b,c", "d\"e"])
         #expect(CommaSeparated.fields("a,,") == ["a", "", ""] && CommaSeparated.fields("") == [])

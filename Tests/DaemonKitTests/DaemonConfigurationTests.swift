@@ -60,6 +60,7 @@ import Testing
         #expect(configuration.engine.defaultShmSize == 1 << 20)
         #expect(configuration.engine.logOptions == ["max-size": "1m"])
         #expect(configuration.idleExit == .seconds(300))
+        #expect(try configure(["--idle-exit", "9223372036854775807"]).idleExit == .seconds(60 << 27))
         #expect(configuration.isGroupRequired)
         #expect(configuration.engine.noNewPrivileges && configuration.engine.initByDefault)
         #expect(configuration.engine.storageDriver == "vfs")

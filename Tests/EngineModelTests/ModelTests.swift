@@ -111,6 +111,16 @@ struct TimestampTests {
         for text in ["", "x", "1.x", "1.", "2023-11-14"] { #expect(Timestamp(parameter: text) == nil) }
     }
 
+    // Clients may ask for any moment, as in `until=-9223372036854775808`.
+    @Test func theFarthestMomentsHaveADistance() throws {
+        let now = Timestamp(seconds: 1_700_000_000)
+        let (first, last) = (
+            try #require(Timestamp(parameter: "\(Int64.min)")), try #require(Timestamp(parameter: "\(Int64.max)"))
+        )
+        #expect(first.timeInterval(since: now) < -9e18 && last.timeInterval(since: first) > 1.8e19)
+        #expect(Timestamp(seconds: 5, nanoseconds: 500_000_000).timeInterval(since: Timestamp(seconds: 3)) == 2.5)
+    }
+
     @Test func logsShowNineDigits() {
         #expect(
             Timestamp(seconds: 1_700_000_000, nanoseconds: 5_000_000).fixedWidthDescription

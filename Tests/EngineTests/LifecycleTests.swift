@@ -131,6 +131,18 @@ struct EventTests {
         #expect(count == 0 && bus.listenerCount == 0)
     }
 
+    @Test(arguments: [Int64.min, Int64.max]) func anyEndIsTaken(_ seconds: Int64) async throws {
+        let bus = EventBus()
+        let end = Timestamp(seconds: seconds)
+        let reader = Task {
+            for await _ in bus.messages(since: nil, until: end, where: { _ in true }) {}
+        }
+        try await Task.sleep(for: .milliseconds(50))
+        reader.cancel()
+        await reader.value
+        #expect(bus.listenerCount == 0)
+    }
+
     @Test func memoryIsBounded() async {
         let bus = EventBus()
         for number in 0..<1000 { bus.post(type: "container", action: "\(number)", id: "", attributes: [:]) }
@@ -229,6 +241,12 @@ struct LockTests {
         value.set(2)
         #expect(try await first == 1)
         #expect(try await second == 1)
+        // As long as any client may ask for.
+        let late = AsyncValue<Int>()
+        async let third = late.get(within: .seconds(Int.max))
+        try await Task.sleep(for: .milliseconds(50))
+        late.set(3)
+        #expect(try await third == 3)
         let never = AsyncValue<Int>()
         let task = Task { try await never.get() }
         task.cancel()

@@ -25,6 +25,13 @@ struct UserLookupTests {
         #expect(user.userID == 0 && user.groupID == 0 && user.additionalGroupIDs == [0, 4])
     }
 
+    // To Swift the two ends of such a line are one character, which is no newline.
+    @Test func linesMayEndAsOnWindows() throws {
+        let database = UserDatabase(passwd: "root:x:0:0\r\napp:x:5:6::/h\r\n", group: "a:x:7:app\r\nb:x:8:app\r\n")
+        let user = try database.resolve("app")
+        #expect(user.userID == 5 && user.home == "/h" && user.additionalGroupIDs == [6, 7, 8])
+    }
+
     @Test func namesNumbersAndGroups() throws {
         #expect(try database.resolve("app").additionalGroupIDs == [1001, 4, 2000])
         #expect(try database.resolve("1000").groupID == 1001)

@@ -143,6 +143,9 @@ import Testing
     @Test func processorLists() {
         #expect(parseProcessorList("0-2,5") == [0, 1, 2, 5])
         #expect(parseProcessorList("") == [])
+        // Four megabytes of it would become hundreds of gigabytes.
+        #expect(parseProcessorList("0-65535")?.count == 65_536)
+        #expect(parseProcessorList(String(repeating: "0-65535,", count: 10_000) + "0") == nil)
         for bad in ["a", "3-1", "-1", "0-99999999", "1,,x"] { #expect(parseProcessorList(bad) == nil, "\(bad)") }
         #expect((try? Scheduling.affinity())?.isEmpty == false)
     }

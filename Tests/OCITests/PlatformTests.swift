@@ -22,6 +22,7 @@ import Testing
         func rank(_ host: String, _ image: String) throws -> Int? { try Platform(host).rank(of: Platform(image)) }
         #expect(try rank("linux/amd64", "linux/amd64") == 0)
         #expect(try rank("linux/amd64", "linux/amd64/v2") == nil)
+        #expect(try rank("linux/arm/odd", "linux/arm/odd") == 0)
         #expect(try rank("linux/amd64/v3", "linux/amd64/v2") == 1)
         #expect(try rank("linux/amd64/v3", "linux/amd64") == 2)
         #expect(try rank("linux/arm64", "linux/arm64") == 0)

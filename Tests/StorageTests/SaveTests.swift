@@ -169,6 +169,14 @@ import Testing
         #expect(try apply("ENV A=1", "ENV A=2").env == ["A=2"])
     }
 
+    @Test func manyPortsTakeNoTime() throws {
+        let begin = ContinuousClock.now
+        #expect(try apply("EXPOSE 1-65535").exposedPorts?.count == 65_535)
+        #expect(ContinuousClock.now - begin < .seconds(20))
+        let error = try failure { _ = try apply("EXPOSE " + String(repeating: "1-65535 ", count: 100)) }
+        #expect(error.code == .invalidInput)
+    }
+
     @Test(arguments: [
         "RUN true", "", "ENV", "ENV A", "EXPOSE abc", "EXPOSE 9-8", "EXPOSE 80/icmp", "EXPOSE 70000", "LABEL a='b",
         "HEALTHCHECK", "HEALTHCHECK --interval=x CMD a", "HEALTHCHECK --what=1s CMD a", "ONBUILD FROM x", "COPY a b",

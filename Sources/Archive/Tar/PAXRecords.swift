@@ -44,10 +44,23 @@ struct PAXRecords: Sendable {
     var isEmpty: Bool { records.isEmpty }
     var byteCount: Int { records.reduce(0) { $0 + $1.key.count + $1.value.count } }
 
+    /// How many records of global headers are believed: each is applied to every entry. Real ones have a handful.
+    static let maximumGlobalCount = 1024
+
     /// Global headers add up; a later value replaces an earlier one.
-    mutating func merge(_ other: PAXRecords) {
+    /// - Throws: `ArchiveError.corrupt` when there are more than `maximumGlobalCount`.
+    mutating func merge(_ other: PAXRecords) throws {
+        var positions: [[UInt8]: Int] = [:]
+        for (position, record) in records.enumerated() { positions[record.key] = position }
         for record in other.records {
-            records.removeAll { $0.key == record.key }
+            if let position = positions[record.key] {
+                records[position] = record
+                continue
+            }
+            guard records.count < Self.maximumGlobalCount else {
+                throw Self.malformed("its global records are more than \(Self.maximumGlobalCount)")
+            }
+            positions[record.key] = records.count
             records.append(record)
         }
     }

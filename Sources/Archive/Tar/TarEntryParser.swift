@@ -136,6 +136,8 @@ private struct PAXApplication {
     private var isSparse10 = false
     private var sparseName: [UInt8]?
     private var sparseSize: Int64?
+    /// Where an attribute is among the entry's: a header of a MiB holds tens of thousands.
+    private var attributePositions: [[UInt8]: Int] = [:]
 
     mutating func apply(_ key: [UInt8], _ value: [UInt8], to result: inout TarEntryParser.Result) throws {
         func integer() throws -> Int64 {
@@ -194,7 +196,7 @@ private struct PAXApplication {
     private static let schily = Array("SCHILY.xattr.".utf8)
     private static let libarchive = Array("LIBARCHIVE.xattr.".utf8)
 
-    private func applyAttribute(_ key: [UInt8], _ value: [UInt8], to entry: inout TarEntry) throws {
+    private mutating func applyAttribute(_ key: [UInt8], _ value: [UInt8], to entry: inout TarEntry) throws {
         if key.starts(with: Self.schily) {
             try set(Array(key[Self.schily.count...]), value, replaces: true, in: &entry)
         } else if key.starts(with: Self.libarchive) {
@@ -205,11 +207,12 @@ private struct PAXApplication {
         }
     }
 
-    private func set(_ name: [UInt8], _ value: [UInt8], replaces: Bool, in entry: inout TarEntry) throws {
+    private mutating func set(_ name: [UInt8], _ value: [UInt8], replaces: Bool, in entry: inout TarEntry) throws {
         if name.isEmpty || name.contains(0) { throw corruptArchive("an extended attribute's name is not valid") }
-        if let index = entry.attributes.firstIndex(where: { $0.name == name }) {
+        if let index = attributePositions[name] {
             if replaces { entry.attributes[index].value = value }
         } else {
+            attributePositions[name] = entry.attributes.count
             entry.attributes.append(.init(name: name, value: value))
         }
     }

@@ -68,7 +68,7 @@ public final class TarReader {
             case UInt8(ascii: "x"), UInt8(ascii: "X"):
                 pending.records = try PAXRecords(parsing: headerContent(view, "PAX header"))
             case UInt8(ascii: "g"):
-                globals.merge(try PAXRecords(parsing: headerContent(view, "PAX header")))
+                try globals.merge(PAXRecords(parsing: headerContent(view, "PAX header")))
                 if globals.byteCount > Self.maximumHeaderSize {
                     throw corruptArchive("its global PAX headers are too long")
                 }

@@ -107,6 +107,7 @@ struct TreeDiff {
         var oldNames = Set(try old.entries().map(\.bytes))
         for name in try new.entries().map(\.bytes) {
             let path = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+            try checkPathLength(path)
             let wasThere = oldNames.remove(name) != nil
             guard let status = try new.statusIfPresent(of: name), status.type != .socket else { continue }
             guard wasThere, let before = try old.statusIfPresent(of: name) else {
@@ -140,6 +141,7 @@ struct TreeDiff {
         _ name: [UInt8], in directory: FileDescriptor, _ status: FileStatus, path: [UInt8],
         _ changes: inout [TreeChange]
     ) throws {
+        try checkPathLength(path)
         changes.append(TreeChange(.added, path: path))
         if status.isDirectory {
             try addContents(of: directory.open(name, [.readOnly, .directory, .noFollow]), path: path, &changes)

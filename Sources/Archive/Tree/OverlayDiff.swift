@@ -20,6 +20,7 @@ struct OverlayDiff {
         if try OverlayMarks(of: directory).isOpaque { try session.addOpaque(in: path) }
         for name in try session.sortedNames(of: directory) {
             let path = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+            try checkPathLength(path)
             guard let status = try directory.statusIfPresent(of: name) else { continue }
             if status.isWhiteout {
                 if session.options.includes?(path) ?? true { try session.addWhiteout(for: path) }
@@ -85,6 +86,7 @@ struct OverlayDiff {
         for name in try directory.entries().map(\.bytes) {
             names.insert(name)
             let path = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
+            try checkPathLength(path)
             guard let status = try directory.statusIfPresent(of: name), status.type != .socket else { continue }
             let below = try lowerState(of: name, in: lowers)
             if status.isWhiteout {

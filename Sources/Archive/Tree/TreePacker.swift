@@ -109,6 +109,10 @@ final class PackSession {
         }
     }
 
+    /// How long a path may get: PATH_MAX without its NUL, as for every other program that walks the tree by paths. A
+    /// container can make directories that are deeper, and the walk would need a stack as deep.
+    static let maximumPathCount = EntryPath.maximum - 1
+
     func sortedNames(of directory: FileDescriptor) throws -> [[UInt8]] {
         try directory.entries().map(\.bytes).sorted { $0.lexicographicallyPrecedes($1) }
     }
@@ -119,6 +123,7 @@ final class PackSession {
         isRequired: Bool = false
     ) throws {
         if let includes = options.includes, !includes(path) { return }
+        try checkPathLength(path)
         do {
             let status = try directory.status(of: name)
             let handle: FileDescriptor
@@ -229,6 +234,15 @@ final class PackSession {
     private func attributes(of file: FileDescriptor) throws -> [TarEntry.Attribute] {
         try extendedAttributes(of: file).filter { options.keepsAttribute($0.name) }
     }
+}
+
+/// - Throws: `ArchiveError` with `ENAMETOOLONG` for a path that no program could open by name.
+func checkPathLength(_ path: [UInt8]) throws {
+    guard path.count > PackSession.maximumPathCount else { return }
+    throw ArchiveError(
+        .system(.nameTooLong),
+        "a directory tree is deeper than paths can be: \"\(Array(path.prefix(200)).displayName)…\" is longer than "
+            + "\(PackSession.maximumPathCount) bytes")
 }
 
 extension FileDescriptor {

@@ -177,7 +177,7 @@ extension LaunchPlan {
 /// An absolute path without `.`, `..`, repeated or trailing slashes.
 func cleanedPath(_ path: String) -> String {
     var parts: [Substring] = []
-    for part in path.split(separator: "/") {
+    for part in path.splitBytes("/") {
         if part == ".." { _ = parts.popLast() } else if part != "." { parts.append(part) }
     }
     return "/" + parts.joined(separator: "/")

@@ -9,7 +9,7 @@ extension LaunchChild {
         let path = sysctlWithDots(name).map { $0 == "." ? "/" : $0 == "/" ? "." : $0 }.reduce(into: "") {
             $0.append($1)
         }
-        guard !path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }) else {
+        guard !path.splitBytes("/").contains(where: { $0 == ".." || $0 == "." }) else {
             throw RuntimeError(.invalidSpecification, "sysctl \"\(name)\" is no name of a parameter")
         }
         do throws(KernelError) {

@@ -107,7 +107,7 @@ extension ContainerEngine {
         {
             throw .invalid("cgroup-parent for systemd cgroup should be a valid slice named as \"xxx.slice\"")
         }
-        if host.resources.cgroupParent.split(separator: "/").contains("..") {
+        if host.resources.cgroupParent.splitBytes("/").contains("..") {
             throw .invalid("invalid cgroup parent \"\(host.resources.cgroupParent)\": it must not contain \"..\"")
         }
     }

@@ -161,11 +161,15 @@ package enum ResourceValidation {
     /// The numbers of a list such as `0-2,7`, or `nil` when it is none.
     package static func numbers(_ list: String) -> Set<Int>? {
         var result: Set<Int> = []
+        var count = 0
         for part in list.split(separator: ",", omittingEmptySubsequences: true) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
             guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first >= 0, first <= last,
                 last < 65_536
             else { return nil }
+            // Ranges may overlap, but not again and again.
+            count += last - first + 1
+            guard count <= 4 * 65_536 else { return nil }
             result.formUnion(first...last)
         }
         return result

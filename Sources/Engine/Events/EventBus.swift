@@ -69,7 +69,7 @@ package final class EventBus: Sendable {
         }
         let timer = until.map { until in
             Task {
-                try await Task.sleep(for: .seconds(max(0, until.timeInterval(since: .now))))
+                try await Task.sleep(for: Duration.seconds(max(0, until.timeInterval(since: .now))).asTimeout)
                 continuation.finish()
             }
         }

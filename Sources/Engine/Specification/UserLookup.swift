@@ -1,3 +1,5 @@
+import Kernel
+
 /// Who a container's process runs as.
 package struct ProcessUser: Sendable, Equatable {
     package var userID: UInt32 = 0
@@ -49,10 +51,10 @@ package struct UserDatabase: Sendable {
     }
 
     private static func lines(_ text: String) -> [[String]] {
-        text.split(separator: "\n").compactMap { line in
+        text.splitBytes("\n").compactMap { line in
             let line = HostFiles.trim(line)
             if line.isEmpty || line.hasPrefix("#") { return nil }
-            return line.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            return line.splitBytes(":", omittingEmpty: false).map(String.init)
         }
     }
 

@@ -99,7 +99,7 @@ package final class AsyncValue<Value: Sendable>: Sendable {
     /// Waits at most so long; `nil` when the time is over.
     package func get(within duration: Duration) async throws(CancellationError) -> Value? {
         if let value = current { return value }
-        let timer = Task { try await Task.sleep(for: duration) }
+        let timer = Task { try await Task.sleep(for: duration.asTimeout) }
         defer { timer.cancel() }
         let waiter = Task { try await get() }
         let limit = Task {
@@ -126,4 +126,10 @@ final class Once<Value: Sendable>: Sendable {
             return value
         }
     }
+}
+
+extension Duration {
+    /// A time to wait of at most a hundred years. Clients may ask for any number of seconds, and what is added to now
+    /// must still be a moment.
+    var asTimeout: Duration { min(self, .seconds(100 * 365 * 86_400)) }
 }

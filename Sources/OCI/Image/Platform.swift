@@ -136,6 +136,8 @@ public struct Platform: JSONRecord, Hashable, CustomStringConvertible {
         if let version = mine.osVersion, !version.isEmpty, let others = other.osVersion, others != version {
             return nil
         }
+        // Also of a variant that no table knows.
+        if mine.architecture == other.architecture, mine.variant == other.variant { return 0 }
         return mine.runnable.firstIndex { $0.architecture == other.architecture && $0.variant == other.variant }
     }
 

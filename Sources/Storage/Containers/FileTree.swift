@@ -111,7 +111,7 @@ public struct FileTree: Sendable {
 
     /// The last component; `/` for the root.
     private static func lastName(_ path: String) -> String {
-        path.split(separator: "/").last { $0 != "." }.map(String.init) ?? "/"
+        path.splitBytes("/").last { $0 != "." }.map(String.init) ?? "/"
     }
 
     private func find(_ path: String, followsLastLink: Bool) throws(StorageError) -> FileDescriptor {
@@ -146,7 +146,7 @@ public struct FileTree: Sendable {
         if status.isSymbolicLink {
             target = try file.readLinkText("")
             if !target.hasPrefix("/") {
-                let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+                let parent = path.splitBytes("/").dropLast().joined(separator: "/")
                 target = "/\(parent)/\(target)"
             }
             target = Self.cleaned(target)
@@ -160,7 +160,7 @@ public struct FileTree: Sendable {
     /// A path without `.`, `..` and doubled slashes.
     private static func cleaned(_ path: String) -> String {
         var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in path.splitBytes("/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         return "/" + parts.joined(separator: "/")

@@ -37,7 +37,7 @@ struct ImageArchive {
             case .file:
                 if let item = try read(entry, at: path, from: reader, into: context) { try keep(item, at: path) }
             case .symbolicLink:
-                let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+                let folder = path.splitBytes("/").dropLast().joined(separator: "/")
                 if let target = Self.cleaned("\(folder)/\(entry.linkName)") { try keep(.link(target), at: path) }
             case .hardLink:
                 if let target = Self.cleaned(entry.linkName) { try keep(.link(target), at: path) }
@@ -106,7 +106,7 @@ struct ImageArchive {
     /// A path without `.` and empty components; `nil` when it would lead out of the archive.
     private static func cleaned(_ path: String) -> String? {
         var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in path.splitBytes("/") where part != "." {
             if part == ".." {
                 if parts.popLast() == nil { return nil }
             } else {
@@ -127,7 +127,7 @@ struct ImageArchive {
     /// Whether some tool puts layers where this path is: anything else (a root file system given to `load` by
     /// mistake, say) is not worth its space.
     private static func canBeLayer(_ path: String) -> Bool {
-        let parts = path.split(separator: "/")
+        let parts = path.splitBytes("/")
         guard parts.count <= 3, let last = parts.last else { return false }
         if parts.count == 3 { return parts[0] == "blobs" && digest(from: path) != nil }
         let name = last.hasPrefix("sha256:") ? last.dropFirst(7) : last
@@ -137,7 +137,7 @@ struct ImageArchive {
 
     /// The digest that a path in an OCI layout promises.
     private static func digest(from path: String) -> Digest? {
-        let parts = path.split(separator: "/")
+        let parts = path.splitBytes("/")
         guard parts.count == 3, parts[0] == "blobs" else { return nil }
         return try? Digest("\(parts[1]):\(parts[2])")
     }

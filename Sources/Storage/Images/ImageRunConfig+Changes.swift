@@ -1,4 +1,5 @@
 import JSON
+import Kernel
 import OCI
 
 // `--change` of `import` and `commit`: the instructions of a Dockerfile that only change the configuration.
@@ -28,18 +29,24 @@ extension ImageRunConfig {
                 env = list
             }
         case "LABEL":
-            for (key, value) in try Self.pairs(rest, fail) { labels = (labels ?? [:]).merging([key: value]) { $1 } }
+            labels = labels ?? [:]
+            for (key, value) in try Self.pairs(rest, fail) { labels?[key] = value }
         case "EXPOSE":
+            exposedPorts = exposedPorts ?? [:]
+            var count = 0
             for word in rest.split(whereSeparator: \.isWhitespace) {
-                for port in try Self.ports(word, fail) {
-                    exposedPorts = (exposedPorts ?? [:]).merging([port: [:]]) { $1 }
-                }
+                let ports = try Self.ports(word, fail)
+                count += ports.count
+                // As many as there are, in three protocols.
+                guard count <= 3 * 65_536 else { throw fail("EXPOSE names more ports than there are") }
+                for port in ports { exposedPorts?[port] = [:] }
             }
         case "VOLUME":
             let paths = Self.jsonList(rest) ?? rest.split(whereSeparator: \.isWhitespace).map(String.init)
+            volumes = volumes ?? [:]
             for path in paths {
                 guard !path.isEmpty else { throw fail("VOLUME specified can not be an empty string") }
-                volumes = (volumes ?? [:]).merging([path: [:]]) { $1 }
+                volumes?[path] = [:]
             }
         case "USER":
             user = rest
@@ -197,7 +204,7 @@ extension ImageRunConfig {
 
     private static func cleaned(_ path: String) -> String {
         var parts: [Substring] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in path.splitBytes("/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
         return "/" + parts.joined(separator: "/")
