@@ -38,7 +38,10 @@ final class Daemon: @unchecked Sendable {
                     defer { daemons = [] }
                     return daemons
                 }
-                for daemon in daemons { daemon.tearDown() }
+                for daemon in daemons {
+                    daemon.tearDown()
+                    try? FileManager.default.removeItem(atPath: daemon.directory.path)
+                }
             }
         }
         return daemon
