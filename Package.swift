@@ -80,7 +80,7 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "Storage", "Monitor", "EngineModel", "Cgroups",
+                "Storage", "Monitor", "EngineModel", "Cgroups", "ContainerNetwork",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
@@ -111,7 +111,7 @@ let package = Package(
         .target(
             name: "DaemonKit",
             dependencies: [
-                "EngineAPI", "Engine", "CommandLineKit", "JSON", "CKernel",
+                "EngineAPI", "Engine", "ContainerNetwork", "CommandLineKit", "JSON", "CKernel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),

@@ -53,7 +53,7 @@ enum Commands {
         let common = ["run", "exec", "ps", "images", "version", "info"]
         let order = { (command: Command<Action>) in common.firstIndex(of: command.name) ?? common.count }
         top.sort { (order($0), $0.name) < (order($1), $1.name) }
-        return top + [container, contextGroup, image, systemGroup, volumeGroup]
+        return top + [container, contextGroup, image, networkGroup, systemGroup, volumeGroup]
     }
 }
 

@@ -127,6 +127,7 @@ extension DaemonFlags {
         engine.dnsOptions = dnsOptions.value
         engine.dnsSearch = dnsSearch.value
         engine.debug = debug.value
+        engine.network = try network.configuration()
         return engine
     }
 

@@ -37,14 +37,15 @@ public struct BridgeDriver: NetworkDriver {
         netlink = try attempt("speak to the kernel about interfaces") { () throws(KernelError) in try NetlinkSocket() }
     }
 
-    /// What the default bridge is called: `docker0`, unless another engine has it.
+    /// What the default bridge is called: `docker0`, unless another engine has it; then `dhow0`, or the next number when
+    /// another of these daemons has that.
     public func defaultBridgeName() throws(NetworkError) -> String {
-        for name in ["docker0", "dhow0"] {
+        for name in ["docker0"] + (0..<100).map({ "dhow\($0)" }) {
             guard let link = try link(named: name) else { return name }
             if InterfaceMark(link.alias)?.owner == configuration.owner { return name }
         }
         throw NetworkError(
-            .conflict, "the interfaces docker0 and dhow0 both belong to someone else: name a bridge with --bridge")
+            .conflict, "the interfaces docker0 and dhow0 to dhow99 belong to someone else: name a bridge with --bridge")
     }
 
     private func link(named name: String) throws(NetworkError) -> Link? {

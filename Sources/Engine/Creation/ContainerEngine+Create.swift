@@ -51,6 +51,8 @@ extension ContainerEngine {
         record.config = request.config
         record.hostConfig = host
         record.networkingConfig = request.networkingConfig
+        try EndpointRequests.complete(&record)
+        _ = try PortPlan(record.config, record.hostConfig)
         record.name = try reserveName(wantedName, for: record.id)
         do {
             let container = try build(&record, on: image.chainID)
@@ -182,18 +184,18 @@ extension ContainerEngine {
             + processors.map { "/sys/devices/system/cpu/cpu\($0)/thermal_throttle" }.filter(HostFiles.exists)
     }()
 
-    /// What network a container gets that asks for `mode`. The one place that says which modes exist.
+    /// What network a container gets that asks for `mode`.
     func network(_ mode: String) throws(EngineError) -> String {
-        let mode = mode.isEmpty || mode == "default" ? configuration.defaultNetwork : mode
-        if mode == "none" || mode == "host" { return mode }
+        var mode = mode
+        if mode.isEmpty || mode == "default" {
+            mode = configuration.network.bridge == "none" ? "none" : configuration.defaultNetwork
+        }
         if let other = ContainerReference(mode) {
             guard !other.name.isEmpty else { throw .invalid("invalid network mode: \(mode)") }
             return mode
         }
-        throw EngineError(
-            .notImplemented,
-            "the network \"\(mode)\" is not available: this version has no bridge networks yet; use --network none, "
-                + "--network host or --network container:<name or id>")
+        // Whether there is such a network is asked when it is needed: at the start.
+        return mode
     }
 
     private func complete(_ config: inout ContainerConfig, _ id: String, _ host: HostConfig) {
