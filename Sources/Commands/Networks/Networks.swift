@@ -165,7 +165,7 @@ enum NetworkRow {
                 ("Driver", .string(network.driver)), ("Scope", .string(network.scope)),
                 ("IPv4", .string("\(network.enableIPv4)")), ("IPv6", .string("\(network.enableIPv6)")),
                 ("Internal", .string("\(network.isInternal)")), ("Labels", .string(Shortened.labels(network.labels))),
-                ("CreatedAt", .string(Moment(network.created)?.goString() ?? network.created)),
+                ("CreatedAt", .string(Moment(rfc3339: network.created)?.goString() ?? network.created)),
             ], labels: network.labels ?? [:])
     }
 }
