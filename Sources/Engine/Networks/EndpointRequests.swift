@@ -2,10 +2,10 @@ import ContainerNetwork
 import EngineModel
 
 /// Which networks a container is to be on.
-enum EndpointRequests {
+package enum EndpointRequests {
     /// The requests of a container by the network's name or ID, as it was given: the network of its mode first, then by
     /// name. None for the modes that have no network of their own.
-    static func of(_ record: ContainerRecord) -> [(network: String, settings: EndpointSettings)] {
+    package static func of(_ record: ContainerRecord) -> [(network: String, settings: EndpointSettings)] {
         let mode = record.hostConfig.networkMode
         if record.config.networkDisabled || mode == "none" || mode == "host" || ContainerReference(mode) != nil {
             return []
@@ -20,7 +20,7 @@ enum EndpointRequests {
 
     /// Brings a request into the form that is kept: every network by the name that it was given, the mode's own among
     /// them, and the container's MAC address with the network that it is for.
-    static func complete(_ record: inout ContainerRecord) throws(EngineError) {
+    package static func complete(_ record: inout ContainerRecord) throws(EngineError) {
         let mode = record.hostConfig.networkMode
         var settings: [String: EndpointSettings] = [:]
         for (name, endpoint) in record.networkingConfig?.endpointsConfig ?? [:] {
@@ -54,7 +54,7 @@ enum EndpointRequests {
     }
 
     /// Docker's checks that need no knowledge of the network.
-    static func check(_ endpoint: EndpointSettings, isUserDefined: Bool) throws(EngineError) {
+    package static func check(_ endpoint: EndpointSettings, isUserDefined: Bool) throws(EngineError) {
         let addresses = endpoint.ipamConfig
         if !isUserDefined {
             if !(addresses?.ipv4Address ?? "").isEmpty || !(addresses?.ipv6Address ?? "").isEmpty {

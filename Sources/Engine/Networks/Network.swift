@@ -4,7 +4,7 @@ import Kernel
 import Synchronization
 
 /// A network in memory: its record, and who is on it.
-final class Network: Sendable {
+package final class Network: Sendable {
     let id: String
     let name: String
     let driver: String
@@ -33,7 +33,7 @@ final class Network: Sendable {
 
     /// - Parameter record: with every subnet decided.
     /// - Throws: `EngineError` for a record that contradicts itself.
-    init(_ record: NetworkRecord) throws(EngineError) {
+    package init(_ record: NetworkRecord) throws(EngineError) {
         id = record.id
         name = record.name
         driver = record.driver
@@ -86,7 +86,7 @@ final class Network: Sendable {
     /// Takes an address of each of the network's families.
     /// - Parameter wanted: certain ones.
     /// - Throws: `NetworkError.conflict`, `.exhausted`, `.invalidArgument`. Nothing is taken then.
-    func allocate(_ wanted: [IPAddress]) throws(NetworkError) -> [IPPrefix] {
+    package func allocate(_ wanted: [IPAddress]) throws(NetworkError) -> [IPPrefix] {
         try state.withLock { state throws(NetworkError) in
             var taken: [(subnet: Int, prefix: IPPrefix)] = []
             do throws(NetworkError) {
@@ -141,7 +141,7 @@ final class Network: Sendable {
         }
     }
 
-    func release(_ addresses: [IPPrefix]) {
+    package func release(_ addresses: [IPPrefix]) {
         state.withLock { state in
             for prefix in addresses {
                 guard let index = state.subnets.firstIndex(where: { $0.subnet.contains(prefix.address) }) else {

@@ -10,6 +10,16 @@ package struct PortPlan: Equatable, Sendable {
         package var hostAddress: IPAddress?
         /// The first free of these; `nil` for any.
         package var hostPorts: ClosedRange<UInt16>?
+
+        package init(
+            networkProtocol: PortProtocol, containerPort: UInt16, hostAddress: IPAddress? = nil,
+            hostPorts: ClosedRange<UInt16>? = nil
+        ) {
+            self.networkProtocol = networkProtocol
+            self.containerPort = containerPort
+            self.hostAddress = hostAddress
+            self.hostPorts = hostPorts
+        }
     }
 
     package var mappings: [Mapping] = []

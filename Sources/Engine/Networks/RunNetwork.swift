@@ -27,7 +27,7 @@ final class RunNetwork: Sendable {
 extension RunNetworkRecord {
     /// Decides which endpoint has the container's default routes.
     /// - Returns: whether anything changed.
-    mutating func chooseDefaultRoutes(
+    package mutating func chooseDefaultRoutes(
         priority: (Endpoint) -> Int, isInternal: (Endpoint) -> Bool
     ) -> Bool {
         let candidates = endpoints.map { endpoint in
