@@ -91,7 +91,7 @@ import Testing
                 == "unable to configure the daemon with file daemon.json: the following directives don't match any "
                 + "configuration option: foo, bar")
         #expect(refusal(["--nonsense"]).hasPrefix("unknown flag: --nonsense"))
-        #expect(refusal(["--bip", "10.0.0.1/8"]).hasPrefix("unsupported flag: --bip"))
+        #expect(refusal(["--rootless"]).hasPrefix("unsupported flag: --rootless"))
         #expect(refusal(["--tlsverify"]).hasPrefix("unsupported flag: --tlsverify"))
         #expect(refusal(["extra"]).contains("accepts no arguments"))
     }

@@ -215,6 +215,7 @@ extension ContainerEngine {
         inputs.shmDirectory = try sharedMemory(of: host.ipcMode, id: record.id)
         inputs.hostname = record.config.hostname
         inputs.etcFiles = try etcFiles(record, network)
+        inputs.linkEnvironment = try linkEnvironment(record)
         for mount in record.mounts {
             switch mount.kind {
             case .volume:

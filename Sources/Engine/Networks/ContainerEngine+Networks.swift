@@ -80,8 +80,11 @@ extension ContainerEngine {
         record.options = request.options ?? [:]
         record.labels = request.labels ?? [:]
         if let source = request.configFrom?.network, !source.isEmpty { try borrow(source, into: &record) }
+        // As Docker has it: what is said of IPv6 holds once it is enabled.
+        if !record.usesIPv6 { record.pools.removeAll { IPPrefix($0.subnet)?.family == .v6 } }
         record.hasNamedSubnets = !record.pools.isEmpty
         if record.isConfigOnly {
+            record.driver = "null"
             _ = try NetworkRecord.requests(record.pools)
             return try keep(record)
         }
@@ -93,7 +96,9 @@ extension ContainerEngine {
     }
 
     private func borrow(_ source: String, into record: inout NetworkRecord) throws(EngineError) {
-        let lender = try networks.find(source).record
+        guard let lender = (try? networks.find(source))?.record else {
+            throw EngineError(.notFound, "configuration network \"\(source)\" does not exist")
+        }
         guard lender.isConfigOnly else { throw .invalid("network \(source) is not a configuration network") }
         guard record.pools.isEmpty, record.options.isEmpty else {
             throw .invalid("user specified configurations are not supported if the network depends on a configuration network")
@@ -111,11 +116,9 @@ extension ContainerEngine {
     func resolve(
         _ record: inout NetworkRecord, _ requests: [SubnetRequest], ignoring bridge: String? = nil
     ) throws {
-        // With IPv6 by its subnet alone, as Docker's clients of old do.
         let others = networks.all.filter { $0.id != record.id && $0.driver == BridgeDriver.name }.flatMap(\.prefixes)
-        let isNew = { (prefix: IPPrefix?) in prefix == nil }
         let needsRoutes =
-            requests.isEmpty || requests.contains { isNew($0.subnet) }
+            requests.contains { $0.subnet == nil }
             || IPFamily.allCases.contains { family in
                 (family == .v4 ? record.usesIPv4 : record.usesIPv6)
                     && !requests.contains { $0.subnet?.family == family }
@@ -132,6 +135,7 @@ extension ContainerEngine {
                 throw EngineError(
                     .forbidden, "invalid pool request: Pool overlaps with other one on this address space: \(error.message)")
             }
+            if error.code == .invalidArgument { throw EngineError.invalid("invalid network config:\n\(error.message)") }
             throw error
         }
         record.pools = subnets.map { subnet in

@@ -8,13 +8,8 @@ enum NetworkValidation {
         if NetworkRecord.predefinedNames.contains(request.name) || request.name == "default" {
             throw EngineError(.forbidden, "operation is not permitted on predefined \(request.name) network ")
         }
-        guard !request.name.isEmpty, !request.name.contains("/"), !request.name.hasPrefix("container:"),
-            request.name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) || Names.isValid(request.name, minimum: 1)
-        else {
-            throw .invalid(
-                "invalid network name: \"\(request.name)\": it must not be empty, and has no slash, white space or control "
-                    + "character")
-        }
+        // Docker takes any other name, with spaces too.
+        guard !HostFiles.trim(request.name).isEmpty else { throw .invalid("invalid name: name is empty") }
         if !["", "local"].contains(request.scope) {
             throw EngineError(
                 .notImplemented, "networks of the scope \"\(request.scope)\" need a swarm, which Dhow does not have")
@@ -34,6 +29,12 @@ enum NetworkValidation {
             }
             if request.configFrom.map({ !$0.network.isEmpty }) ?? false {
                 throw .invalid("a configuration network cannot depend on another configuration network")
+            }
+        }
+        let subnets = (request.ipam?.config ?? []).compactMap { IPPrefix($0.subnet)?.family }
+        for family in IPFamily.allCases where ["", BridgeDriver.name].contains(request.driver) {
+            guard subnets.count(where: { $0 == family }) < 2 else {
+                throw EngineError(.forbidden, "bridge driver doesn't support multiple subnets")
             }
         }
         if request.driver != "ipvlan", request.driver != "macvlan", request.enableIPv4 == false, request.enableIPv6 != true {

@@ -50,8 +50,6 @@ extension ContainerEngine {
                 settings.ipv6Gateway = endpoint.address6.isEmpty || network?.isInternal == true ? "" : endpoint.gateway6
                 settings.globalIPv6Address = endpoint.prefix6?.address.description ?? ""
                 settings.globalIPv6PrefixLen = endpoint.prefix6?.length ?? 0
-            } else {
-                settings.macAddress = ""
             }
             if network?.hasNames ?? (name != "bridge") { settings.dnsNames = dnsNames(record, name) }
             result[network?.name ?? name] = settings
