@@ -31,6 +31,8 @@ extension ContainerEngine {
         if request.config.entrypoint?.isEmpty ?? true, request.config.cmd?.isEmpty ?? true {
             throw EngineError.invalid("no command specified")
         }
+        // No limit, in whatever number.
+        if let limit = host.resources.pidsLimit, limit <= 0 { host.resources.pidsLimit = nil }
         try ContainerValidation.check(&request.config)
         try ContainerValidation.check(host)
         try checkConflicts(request.config, host)

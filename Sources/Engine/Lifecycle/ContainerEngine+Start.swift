@@ -51,8 +51,10 @@ extension ContainerEngine {
                 self.post(container, "oom")
             },
             whenExecExited: { [weak self] id, code in self?.execExited(id, code) })
+        var isSpawned = false
         do {
             let (connection, specification) = try await blocking { try self.spawn(container, signals) }
+            isSpawned = true
             let processID = try await created(signals)
             if let network = container.read({ $0.network }) {
                 try await joinNetworks(container, network, processID: processID)
@@ -83,7 +85,7 @@ extension ContainerEngine {
             post(container, "start")
             startHealthChecks(container, run)
         } catch {
-            throw await startFailed(container, signals, EngineError(wrapping: error))
+            throw await startFailed(container, isSpawned ? signals : nil, EngineError(wrapping: error))
         }
     }
 
@@ -96,8 +98,9 @@ extension ContainerEngine {
     }
 
     /// Cleans up after a start that failed, and gives the error in Docker's words.
+    /// - Parameter signals: of the monitor, if there was one.
     private func startFailed(
-        _ container: Container, _ signals: RunSignals, _ error: EngineError
+        _ container: Container, _ signals: RunSignals?, _ error: EngineError
     ) async -> EngineError {
         let run = container.run
         if let run {
@@ -105,14 +108,14 @@ extension ContainerEngine {
             try? await run.connection.shutdown()
         }
         // The monitor cleans up by itself; when it does not, or was lost, its cgroup is taken from under it.
-        if case .exited? = try? await signals.ended.get(within: .seconds(5)) {
+        if let signals, case .exited? = try? await signals.ended.get(within: .seconds(5)) {
         } else {
             let directory = runDirectory(container.id)
             try? await blocking { self.destroyRemains(directory, of: container.id) }
         }
         await releaseNetwork(of: container)
         var error = error
-        let code = error.exitCode ?? (error.code == .invalidParameter ? 128 : 125)
+        let code = error.exitCode ?? 128
         let words = error.message
         if code == 127, !words.contains("executable file not found"), !words.contains("no such file or directory") {
             error.message += ": executable file not found in $PATH"

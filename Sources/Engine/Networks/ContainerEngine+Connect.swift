@@ -26,7 +26,7 @@ extension ContainerEngine {
                             + "other network"
                         : "cannot connect container to host network - container must be created in host network mode")
             }
-            if network.driver == "null" || mode == "none" {
+            if network.driver == "null" || EndpointRequests.isNone(record) {
                 throw EngineError(
                     .forbidden, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
             }
@@ -88,6 +88,8 @@ extension ContainerEngine {
                 try self.updateResolver(container, run)
                 try self.write(run, of: container)
             }
+            // A container that had lost its last network gets its ports back with a new one.
+            if run.record.ports.isEmpty { try await openPorts(container, run) }
             try await updateNames(changed, run, processID: containerRun.processID)
         } catch {
             logger.error("a network was only partly connected", metadata: ["id": "\(container.id)", "error": "\(error)"])
@@ -111,6 +113,16 @@ extension ContainerEngine {
                 throw EngineError(
                     .forbidden,
                     "container cannot be disconnected from host network - container must be created in host network mode")
+            }
+            if network.driver == "null", EndpointRequests.isNone(record) {
+                var changed = record
+                changed.networkingConfig = NetworkingConfig()
+                changed.networkingConfig?.endpointsConfig = [:]
+                let kept = changed
+                try await blocking { try self.store.update(kept) }
+                container.change { $0.record = kept }
+                post(network, "disconnect", ["container": container.id])
+                return
             }
             guard let request = EndpointRequests.of(record).first(where: { (try? networks.find($0.network))?.id == network.id })
             else {

@@ -22,7 +22,13 @@ extension ContainerEngine {
                     try takeEndpoint(on: network, named: request.network, request.settings, others: run.endpoints))
             }
             chooseDefaultRoutes(&run, record)
-            (run.ports, reservations) = try takePorts(record, run)
+            do { (run.ports, reservations) = try takePorts(record, run) } catch let error as NetworkError {
+                // In the words that programs look for to try another port.
+                throw EngineError(
+                    .system,
+                    "failed to set up container networking: driver failed programming external connectivity on endpoint "
+                        + "\(record.name) (\(run.endpoints.first?.endpointID ?? "")): \(error.message)")
+            }
         } catch {
             for endpoint in run.endpoints { networks.network(id: endpoint.networkID)?.release(endpoint.prefixes) }
             for reservation in reservations { hostNetworking.ports.release(reservation) }

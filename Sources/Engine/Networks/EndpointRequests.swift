@@ -7,7 +7,7 @@ package enum EndpointRequests {
     /// name. None for the modes that have no network of their own.
     package static func of(_ record: ContainerRecord) -> [(network: String, settings: EndpointSettings)] {
         let mode = record.hostConfig.networkMode
-        if record.config.networkDisabled || mode == "none" || mode == "host" || ContainerReference(mode) != nil {
+        if record.config.networkDisabled || isNone(record) || mode == "host" || ContainerReference(mode) != nil {
             return []
         }
         var settings = (record.networkingConfig?.endpointsConfig ?? [:]).mapValues { $0 ?? EndpointSettings() }
@@ -16,6 +16,13 @@ package enum EndpointRequests {
         // One that was disconnected since is not among them any more.
         if let main { result.append((mode, main)) }
         return result + settings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Whether a container is on the network "none": it is, in that mode, until someone disconnects it from there.
+    static func isNone(_ record: ContainerRecord) -> Bool {
+        guard record.hostConfig.networkMode == "none" else { return false }
+        guard let endpoints = record.networkingConfig?.endpointsConfig else { return true }
+        return endpoints["none"] != nil
     }
 
     /// Brings a request into the form that is kept: every network by the name that it was given, the mode's own among
@@ -30,6 +37,10 @@ package enum EndpointRequests {
             if settings.keys.contains(where: { $0 != mode && !["none", "host"].contains($0) }) {
                 throw .invalid(
                     "conflicting options: cannot attach both user-defined and non-user-defined network-modes")
+            }
+            if mode == "none" {
+                record.networkingConfig = record.networkingConfig ?? NetworkingConfig()
+                record.networkingConfig?.endpointsConfig = ["none": settings["none"] ?? EndpointSettings()]
             }
             return
         }

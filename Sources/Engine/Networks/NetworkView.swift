@@ -31,7 +31,7 @@ extension ContainerEngine {
     private func endpointSettings(_ record: ContainerRecord, _ run: RunNetworkRecord?) -> [String: EndpointSettings] {
         var result: [String: EndpointSettings] = [:]
         let mode = record.hostConfig.networkMode
-        if mode == "none" || mode == "host" {
+        if EndpointRequests.isNone(record) || mode == "host" {
             var settings = EndpointSettings()
             settings.networkID = networks.network(named: mode)?.id ?? ""
             return [mode: settings]
