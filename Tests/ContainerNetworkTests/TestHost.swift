@@ -42,14 +42,14 @@ final class TestHost {
         self.firewall = firewall
         // The cable to the outside is usable at once.
         for end in [namespace, outside.namespace] {
-            try end.run { try NetworkSysctl.ensure(["ipv6", "conf", "default", "accept_dad"], "0") }
+            _ = try end.run { try NetworkSysctl.ensure(["ipv6", "conf", "default", "accept_dad"], "0") }
         }
         try netlink.perform(
             .createLink(
                 .veth(peer: LinkSettings(name: "eth0", namespace: outside.namespace.descriptor)),
                 LinkSettings(name: "up0", isUp: true)))
         for end in [namespace, outside.namespace] {
-            try end.run { try NetworkSysctl.ensure(["ipv6", "conf", "default", "accept_dad"], "1") }
+            _ = try end.run { try NetworkSysctl.ensure(["ipv6", "conf", "default", "accept_dad"], "1") }
         }
         try outside.namespace.run { try bringLoopbackUp() }
         let inner = try netlink.link(named: "up0").index
