@@ -13,7 +13,7 @@ import Testing
         #expect(try connects(from: a.namespace, to: b.address4, 80))
         #expect(try connects(from: host.namespace, to: b.address4, 80))
         // Masqueraded: the outside sees the host.
-        let outside = TestContainer(sandbox: host.outside)
+        let outside = try TestContainer(sandbox: host.outside)
         let far = try outside.listen(81)
         #expect(try connects(from: a.namespace, to: IPAddress("192.0.2.2"), 81))
         #expect(try acceptedPeer(far) == TestHost.hostAddress4)

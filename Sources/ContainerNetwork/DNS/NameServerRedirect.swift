@@ -12,7 +12,8 @@ public enum NameServerRedirect {
 
     /// Leads queries to these ports of 127.0.0.11, in place of those of an earlier call.
     ///
-    /// It blocks for a fraction of a millisecond, and takes the calling thread into the namespace and back.
+    /// It takes the calling thread into the namespace and back. It blocks for a fraction of a millisecond; for some 20 ms
+    /// where it replaces rules, until the kernel's processors have let go of them.
     /// - Throws: `.unavailable` when the kernel has no nf_tables, `.notPermitted` without CAP_NET_ADMIN there.
     public static func install(in namespace: NetworkNamespace, datagramPort: UInt16, streamPort: UInt16)
         throws(NetworkError)
