@@ -25,6 +25,7 @@ extension ContainerEngine {
             throw EngineError.invalid(
                 "Invalid container name (\(wantedName)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
         }
+        let exposed = request.config.exposedPorts ?? [:]
         let image = try findImage(request.config.image, platform: platform)
         if platform.isEmpty { try image.requireRunnable() }
         if let json = image.config.config?.json { request.config.inherit(try ContainerConfig(json: json)) }
@@ -35,7 +36,7 @@ extension ContainerEngine {
         if let limit = host.resources.pidsLimit, limit <= 0 { host.resources.pidsLimit = nil }
         try ContainerValidation.check(&request.config)
         try ContainerValidation.check(host)
-        try checkConflicts(request.config, host)
+        try checkConflicts(request.config, host, exposed: !exposed.isEmpty)
         var warnings = try ResourceValidation.check(&host.resources, on: self.host, isUpdate: false)
         try complete(&host)
         request.hostConfig = host
@@ -92,7 +93,10 @@ extension ContainerEngine {
 
     // MARK: Checks
 
-    private func checkConflicts(_ config: ContainerConfig, _ host: HostConfig) throws(EngineError) {
+    /// - Parameter exposed: whether the request itself, rather than the image, exposes ports.
+    private func checkConflicts(
+        _ config: ContainerConfig, _ host: HostConfig, exposed: Bool
+    ) throws(EngineError) {
         if host.utsMode == "host", !config.hostname.isEmpty {
             throw .invalid("conflicting options: hostname and the UTS mode")
         }
@@ -100,6 +104,12 @@ extension ContainerEngine {
             if !config.hostname.isEmpty { throw .invalid("conflicting options: hostname and the network mode") }
             if !(host.portBindings?.isEmpty ?? true) || host.publishAllPorts {
                 throw .invalid("conflicting options: port publishing and the container type network mode")
+            }
+            if exposed { throw .invalid("conflicting options: port exposing and the container type network mode") }
+            if !(host.links?.isEmpty ?? true) {
+                throw .invalid(
+                    "conflicting options: container type network can't be used with links. This would result in undefined "
+                        + "behavior")
             }
             if !(host.dns?.isEmpty ?? true) { throw .invalid("conflicting options: dns and the network mode") }
             if !(host.extraHosts?.isEmpty ?? true) {

@@ -12,6 +12,7 @@ extension ContainerEngine {
     ///   started.
     public func startContainer(_ name: String) async throws {
         let container = try registry.find(name)
+        var hasFailed = false
         do throws(EngineError) {
             try await container.lock.withLock { () async throws(EngineError) in
                 switch container.status.phase {
@@ -23,10 +24,13 @@ extension ContainerEngine {
                 }
                 cancelRestart(of: container)
                 container.change { $0.restartDelay.reset() }
-                try await launch(container, isRestart: false)
+                do throws(EngineError) { try await launch(container, isRestart: false) } catch {
+                    hasFailed = true
+                    throw error
+                }
             }
         } catch {
-            if error.code != .notModified, error.code != .conflict, container.record.hostConfig.autoRemove {
+            if hasFailed, container.record.hostConfig.autoRemove {
                 try? await removeContainer(container.id, force: true, removesVolumes: true)
             }
             throw error

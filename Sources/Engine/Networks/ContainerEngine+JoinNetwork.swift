@@ -140,7 +140,7 @@ extension ContainerEngine {
                 run.change { $0.proxies.append(id) }
             }
             if !hostNetworking.configuration.usesProxy, reservation.bindings.contains(where: { $0.address.family == .v4 }) {
-                try await blocking { try reservation.discardTraffic() }
+                try await blocking { try reservation.discardTraffic(.v4) }
             }
         }
     }

@@ -31,7 +31,8 @@ package enum EndpointRequests {
         let mode = record.hostConfig.networkMode
         var settings: [String: EndpointSettings] = [:]
         for (name, endpoint) in record.networkingConfig?.endpointsConfig ?? [:] {
-            settings[name == "default" ? "bridge" : name] = endpoint ?? EndpointSettings()
+            // The daemon decides which network is the default one; the mode says it by now.
+            settings[name == "default" ? mode : name] = endpoint ?? EndpointSettings()
         }
         if record.config.networkDisabled || mode == "none" || mode == "host" || ContainerReference(mode) != nil {
             if settings.keys.contains(where: { $0 != mode && !["none", "host"].contains($0) }) {

@@ -64,10 +64,17 @@ extension ContainerEngine {
         guard record.hostConfig.networkMode == "bridge" else { return [] }
         var entries: [HostsFile.Entry] = []
         for (alias, name) in Self.links(record.hostConfig.links ?? []).sorted(by: { $0.key < $1.key }) {
-            let other = try registry.find(name)
+            let other: Container
+            do throws(EngineError) { other = try registry.find(name) } catch {
+                throw EngineError(error.code, "could not get container for \(name): \(error.message)")
+            }
             guard let run = other.read({ $0.network })?.record else {
                 throw EngineError(
                     .conflict, "Cannot link to a non running container: /\(other.name) AS /\(record.name)/\(alias)")
+            }
+            guard run.endpoints.contains(where: { $0.networkName == "bridge" }) else {
+                throw EngineError(
+                    .invalidParameter, "Cannot link to /\(other.name), as it does not belong to the default network")
             }
             var names = [alias, other.record.config.hostname]
             if other.name != alias { names.append(other.name) }

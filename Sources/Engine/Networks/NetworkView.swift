@@ -78,6 +78,7 @@ extension ContainerEngine {
     /// The part of `ps` that is about networks.
     func addNetworks(of container: Container, to summary: inout ContainerSummary) {
         let (record, run) = container.read { ($0.record, $0.network?.record) }
+        summary.names += linkNames(of: record)
         var part = ContainerSummary.NetworkPart()
         part.networks = endpointSettings(record, run)
         summary.networkSettings = part
@@ -96,6 +97,18 @@ extension ContainerEngine {
                 summary.ports.append(shown)
             }
         }
+    }
+
+    /// What others call a container by links of the default bridge, as in `/web/db`.
+    private func linkNames(of record: ContainerRecord) -> [String] {
+        var names: [String] = []
+        for other in registry.all.map(\.record) where other.hostConfig.networkMode == "bridge" {
+            guard let links = other.hostConfig.links, !links.isEmpty else { continue }
+            for (alias, name) in Self.links(links) where name == record.name || record.id.hasPrefix(name) {
+                names.append("/\(other.name)/\(alias)")
+            }
+        }
+        return names.sorted()
     }
 
     /// The names and IDs of the networks that a container is, or is to be, on.

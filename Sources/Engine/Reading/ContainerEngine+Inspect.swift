@@ -32,6 +32,12 @@ extension ContainerEngine {
         let running = execs.running(inContainer: record.id)
         result.execIDs = running.isEmpty ? nil : running
         result.hostConfig = record.hostConfig
+        if record.hostConfig.networkMode == "bridge" {
+            // As Docker shows links of the default bridge, whose names are paths.
+            result.hostConfig.links = record.hostConfig.links.map { links in
+                Self.links(links).map { "/\($0.value):/\(record.name)/\($0.key)" }.sorted()
+            }
+        }
         result.mounts = record.mounts.filter { $0.kind != .tmpfs || $0.isFromMounts }.map(\.mountPoint)
         result.config = record.config
         result.networkSettings = networkSettings(container)

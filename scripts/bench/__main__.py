@@ -9,98 +9,13 @@ named at the end (`make setup-bench` installs Debian's).
 import json
 import os
 import shutil
-import signal
-import statistics
 import subprocess
-import sys
-import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BIN = os.path.join(ROOT, "bin")
-DHOW = os.path.join(BIN, "dhow")
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
-WANTED = sys.argv[1:] or os.environ.get("BENCH", "").split()
-QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-work = tempfile.mkdtemp(prefix="dhow-bench.")
-rows, missing, children = [], [], []
-
-
-def command(arguments, **options):
-    return subprocess.run(arguments, check=True, **{**QUIET, **options})
-
-
-def timed(arguments, before=None):
-    if before:
-        before()
-    start = time.perf_counter()
-    command(arguments)
-    return (time.perf_counter() - start) * 1000
-
-
-def compare(name, keep, ours, theirs, peer, rounds=ROUNDS, before=(None, None)):
-    """Adds a row; `ours` and `theirs` are commands, `before` what runs untimed ahead of each."""
-    if not wanted(name):
-        return
-    if theirs:
-        if before[1]:
-            before[1]()
-        # Into a file: what a peer leaves running would keep a pipe open for ever.
-        with tempfile.TemporaryFile("w+") as words:
-            failed = subprocess.run(theirs, **{**QUIET, "stderr": words}).returncode
-            words.seek(0)
-            reason = (words.read().strip() or "no message").splitlines()[-1]
-        if failed:
-            missing.append(f"{peer}, which cannot do it here ({reason})")
-            theirs = None
-    samples = ([], [])
-    for turn in range(rounds + 1):
-        pair = (timed(ours, before[0]), timed(theirs, before[1]) if theirs else None)
-        if turn:  # the first round warms caches
-            for side in range(2):
-                samples[side].append(pair[side])
-    mine = statistics.median(samples[0])
-    other = statistics.median(samples[1]) if theirs else None
-    rows.append((name, f"{mine:.1f} ms", f"{other:.1f} ms" if other else "-", peer, f"{other / mine:.1f}×" if other else "-", keep))
-
-
-def wanted(name):
-    return not WANTED or any(word in name for word in WANTED)
-
-
-def proportional(pids):
-    """The proportional set size of processes, in MB: shared pages count by their share."""
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup") as lines:
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
-
-
-def processes(predicate):
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as file:
-                if predicate(file.read().replace(b"\0", b" ").decode(errors="replace")):
-                    found.append(int(entry))
-        except OSError:
-            pass
-    return found
-
-
-def start_daemon(arguments, socket, log):
-    child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=open(log, "w"), stderr=subprocess.STDOUT)
-    children.append(child)
-    for _ in range(600):
-        if os.path.exists(socket) and subprocess.run(
-            ["curl", "-sf", "--unix-socket", socket, "http://d/_ping"], **QUIET).returncode == 0:
-            return child
-        if child.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise SystemExit(f"{arguments[0]} did not start: {open(log).read()[-2000:]}")
+import network
+from support import (
+    BIN, DHOW, QUIET, ROOT, ROUNDS, clean_up, command, compare, missing, private_network, processes, proportional, row,
+    rows, start_daemon, wanted, work)
 
 
 def busybox_tar():
@@ -133,6 +48,7 @@ def bundle(tree):
 def main():
     if os.geteuid() != 0:
         raise SystemExit("bench: run it as root: it makes containers with three engines")
+    private_network()
     tree, tar = busybox_tar()
     ours = os.path.join(work, "dhow.sock")
     dhow = [DHOW, "-H", f"unix://{ours}"]
@@ -146,7 +62,7 @@ def main():
         theirs = os.path.join(work, "docker.sock")
         dockerd = start_daemon(
             ["dockerd", "-H", f"unix://{theirs}", "--data-root", f"{work}/docker", "--exec-root", f"{work}/docker-run",
-             "-p", f"{work}/docker.pid", "--bridge", "none", "--iptables=false"], theirs, f"{work}/docker.log")
+             "-p", f"{work}/docker.pid"], theirs, f"{work}/docker.log")
         docker = ["docker", "-H", f"unix://{theirs}"]
         command(docker + ["import", tar, "busybox"])
     else:
@@ -171,13 +87,11 @@ def main():
     # Idle memory, before any container runs.
     if wanted("memory"):
         time.sleep(1)
-        mine = proportional([daemon.pid])
+        other = None
         if docker:
-            peers = [dockerd.pid] + processes(lambda line: line.startswith("containerd --config " + work))
-            other = proportional(peers)
-            rows.append(("memory of the idle daemon", f"{mine:.1f} MB", f"{other:.1f} MB", "dockerd + containerd", f"{other / mine:.1f}×", "≥ 5×"))
-        else:
-            rows.append(("memory of the idle daemon", f"{mine:.1f} MB", "-", "dockerd + containerd", "-", "≥ 5×"))
+            other = proportional(
+                [dockerd.pid] + processes(lambda line: line.startswith("containerd --config " + work)))
+        row("memory of the idle daemon", proportional([daemon.pid]), other, "MB", "dockerd + containerd", "≥ 5×")
 
     sleeper = ["run", "-d", "--name", "sleeper", "--network", "none", "busybox", "sleep", "1000000"]
     for engine in filter(None, (dhow, docker)):
@@ -196,8 +110,7 @@ def main():
         if docker:
             shims = processes(lambda line: "containerd-shim" in line and work in line)
             other = proportional(shims) / len(shims) if shims else None
-        rows.append(("memory per running container, of ten", f"{mine:.1f} MB", f"{other:.1f} MB" if other else "-",
-                     "containerd-shim", f"{other / mine:.1f}×" if other else "-", "≥ 6×"))
+        row("memory per running container, of ten", mine, other, "MB", "containerd-shim", "≥ 6×")
         for engine in filter(None, (dhow, docker)):
             command(engine + ["rm", "-f"] + names)
     for engine in filter(None, (dhow, docker)):
@@ -229,6 +142,8 @@ def main():
         compare("load a Debian image", "≥ 2×", dhow + ["load", "-i", archive], versus(docker, ["load", "-i", archive]),
                 "docker", rounds=max(3, ROUNDS // 3), before=(without(dhow), without(docker)))
 
+    network.compare_networks(dhow, docker)
+
     widths = [max(len(str(row[column])) for row in rows + [("what", "dhow", "peer", "which", "ratio", "keep")]) for column in range(6)]
     for row in [("what", "dhow", "peer", "which", "ratio", "keep")] + rows:
         print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -239,15 +154,4 @@ def main():
 try:
     main()
 finally:
-    for child in children:
-        child.send_signal(signal.SIGTERM)
-    for child in children:
-        try:
-            child.wait(30)
-        except subprocess.TimeoutExpired:
-            child.kill()
-    for line in reversed(open("/proc/self/mountinfo").read().splitlines()):
-        point = line.split()[4]
-        if point.startswith(work):
-            subprocess.run(["umount", "-l", point], **QUIET)
-    shutil.rmtree(work, ignore_errors=True)
+    clean_up()
