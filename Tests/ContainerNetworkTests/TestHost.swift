@@ -19,7 +19,7 @@ final class TestHost {
     let netlink: NetlinkSocket
     let firewall: Firewall
     let driver: BridgeDriver
-    private let discovery: NeighbourDiscovery
+    private let reception: AddressReception
 
     static let hostAddress4 = IPAddress("192.0.2.1")
     static let hostAddress6 = IPAddress("2001:db8:1::1")
@@ -41,8 +41,8 @@ final class TestHost {
             )
         }
         self.firewall = firewall
-        discovery = try NeighbourDiscovery(namespace)
-        let outsideDiscovery = try NeighbourDiscovery(outside.namespace)
+        reception = try AddressReception(namespace)
+        let outsideReception = try AddressReception(outside.namespace)
         try netlink.perform(
             .createLink(
                 .veth(peer: LinkSettings(name: "eth0", namespace: outside.namespace.descriptor)),
@@ -62,8 +62,8 @@ final class TestHost {
                 .addAddress(InterfaceAddress(interface: index, address: linkLocal, prefixLength: 64, scope: 253)),
             ])
         }
-        try discovery.wait(for: [Self.hostAddress6])
-        try outsideDiscovery.wait(for: [IPAddress("2001:db8:1::2")])
+        try reception.wait(for: [Self.hostAddress6])
+        try outsideReception.wait(for: [IPAddress("2001:db8:1::2")])
         // The outside knows a way to every container; whether it is let in is the firewall's business.
         try outside.netlink.perform([
             .addRoute(.default(via: [192, 0, 2, 1], interface: outer)),
@@ -92,7 +92,7 @@ final class TestHost {
         let network = NetworkSpecification(
             id: id, subnets: subnets, isInternal: isInternal, usesIPv4: usesIPv4, usesIPv6: usesIPv6, options: options)
         try namespace.run { try driver.create(network) }
-        try discovery.wait(for: subnets.map(\.gateway))
+        try reception.wait(for: subnets.map(\.gateway))
         return network
     }
 
@@ -120,7 +120,7 @@ final class TestHost {
             sysctls: sysctls)
         container.joined.append(
             try namespace.run { try driver.join(endpoint, to: network, in: container.sandbox) })
-        try container.discovery.wait(for: [endpoint.address6?.address])
+        try container.reception.wait(for: [endpoint.address6?.address])
         container.address4 = container.address4 ?? endpoint.address4?.address
         container.address6 = container.address6 ?? endpoint.address6?.address
     }
@@ -137,11 +137,11 @@ final class TestContainer {
     var address6: IPAddress?
     var namespace: NetworkNamespace { sandbox.namespace }
 
-    fileprivate let discovery: NeighbourDiscovery
+    fileprivate let reception: AddressReception
 
     init(sandbox: NetworkSandbox) throws {
         self.sandbox = sandbox
-        discovery = try NeighbourDiscovery(sandbox.namespace)
+        reception = try AddressReception(sandbox.namespace)
     }
 
     /// Listens on all addresses of a family; the kernel takes connections without anyone's help.
@@ -155,35 +155,29 @@ final class TestContainer {
     }
 }
 
-/// Whether a namespace hears those who ask for its IPv6 addresses.
+/// Whether a namespace receives at its IPv6 addresses.
 ///
-/// The kernel joins the multicast group of an address from a queue of its own, even where the address is usable at once.
-/// Until then questions for it are lost, and are repeated after a second, three times in all: on a machine that is busy
-/// enough a connection fails.
-private struct NeighbourDiscovery {
-    let namespace: NetworkNamespace
+/// Even where an address is usable at once, the kernel joins its multicast group, at which neighbours ask for it, and then
+/// adds its local route, from a queue of its own. Until then packets are lost, and are sent again after a second: on a
+/// machine that is busy enough a connection fails.
+private struct AddressReception {
+    private let netlink: NetlinkSocket
     private let changes: NetlinkSocket
 
     /// To be made before the addresses are.
     init(_ namespace: NetworkNamespace) throws {
-        self.namespace = namespace
-        // RTNLGRP_IPV6_IFADDR: also tells when an address has joined its group.
-        changes = try namespace.run { try NetlinkSocket(.route, groups: [9]) }
+        // RTNLGRP_IPV6_ROUTE
+        (netlink, changes) = try namespace.run { (try NetlinkSocket(), try NetlinkSocket(.route, groups: [11])) }
     }
 
     func wait(for addresses: [IPAddress?]) throws {
-        // ff02::1:ff and the last three bytes (RFC 4291, 2.7.1).
-        let groups = addresses.compactMap { $0 }.filter { $0.family == .v6 }.map { address in
-            "ff0200000000000000000001ff"
-                + address.bytes.suffix(3).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        }
+        let wanted = Set(addresses.compactMap { $0 }.filter { $0.family == .v6 }.map(\.bytes))
+        // RTN_LOCAL
         while true {
-            let joined = try namespace.run {
-                try FileDescriptor.currentDirectory.readText("/proc/thread-self/net/igmp6", limit: 1 << 20)
-            }
-            if groups.allSatisfy({ joined.contains($0) }) { return }
+            let local = try netlink.routes(includingLocal: true).filter { $0.type == 2 }
+            if wanted.isSubset(of: local.map(\.destination)) { return }
             let hasNews = try poll([PollRequest(changes.descriptor, .readable)], timeoutMilliseconds: 60_000)
-            try #require(hasNews.first?.contains(.readable) == true, "the kernel does not listen at \(groups)")
+            try #require(hasNews.first?.contains(.readable) == true, "the kernel adds no local routes")
             _ = try changes.receive()
         }
     }
