@@ -45,6 +45,7 @@ extension ContainerEngine {
         if let (connection, state) = try? await connect(directory, signals) {
             if await adopt(container, connection, state, signals) { return }
         }
+        try? await blocking { self.forgetNetwork(of: container.id) }
         let exit = try? await blocking { try ExitRecord.read(directory: directory) }
         if let exit, exit.finishedAt > status.finishedAt || status.isRunning {
             _ = record(exit, of: container)

@@ -205,7 +205,7 @@ extension ContainerEngine {
 
     // MARK: The record of the run
 
-    private func runNetworkPath(_ id: String) -> String { runDirectory(id) + "/network.json" }
+    func runNetworkPath(_ id: String) -> String { runDirectory(id) + "/network.json" }
 
     /// Writes down what the run has, for the next daemon; blocks.
     func write(_ run: RunNetwork, of container: Container) throws {
@@ -268,7 +268,7 @@ extension ContainerEngine {
     }
 
     /// A flow of UDP to an address that is gone would go on to whoever gets the address next.
-    private func forgetFlows(_ record: RunNetworkRecord) {
+    func forgetFlows(_ record: RunNetworkRecord) {
         guard record.ports.contains(where: { $0.networkProtocol == "udp" }) else { return }
         for prefix in record.endpoints.flatMap(\.prefixes) {
             _ = try? ConnectionTracking.forgetDatagramFlows(of: prefix.address.bytes)

@@ -72,6 +72,20 @@ extension ContainerEngine {
         }
     }
 
+    /// Closes the ports of a run that ended while no daemon was there; blocks.
+    func forgetNetwork(of id: String) {
+        guard let record = readRunNetwork(id) else { return }
+        do {
+            for (network, ports) in Self.published(record) {
+                try hostNetworking.firewall.unpublish(ports, on: network)
+            }
+            forgetFlows(record)
+            try FileDescriptor.currentDirectory.unlinkIfPresent(runNetworkPath(id))
+        } catch {
+            logger.error("cannot close the ports of a container", metadata: ["id": "\(id)", "error": "\(error)"])
+        }
+    }
+
     private func takePortsAgain(_ record: RunNetworkRecord, owner: String) -> [PortReservation] {
         var reservations: [PortReservation] = []
         let groups = Dictionary(grouping: record.ports.filter { $0.hostPort != 0 }) {

@@ -6,16 +6,21 @@ extension ContainerEngine {
     /// Writes the files for `/etc`, as Docker makes them; a container that shares another's network also shares its
     /// files. Blocks.
     func etcFiles(_ record: ContainerRecord, _ run: RunNetworkRecord?) throws -> [(path: String, source: String)] {
-        var owner = record
         if let other = ContainerReference(record.hostConfig.networkMode) {
-            owner = try registry.find(other.name).record
-        }
-        let directory = storage.containers.directory(of: owner.id)
-        if owner.id == record.id {
+            _ = try registry.find(other.name)
+        } else {
+            let directory = storage.containers.directory(of: record.id)
             try HostFiles.replace("\(directory)/resolv.conf", resolverSettings(record).text)
             try HostFiles.replace("\(directory)/hosts", try hostsText(record, run))
             try HostFiles.replace("\(directory)/hostname", record.config.hostname + "\n")
         }
+        return etcPaths(record)
+    }
+
+    /// Where the files for `/etc` are.
+    func etcPaths(_ record: ContainerRecord) -> [(path: String, source: String)] {
+        let owner = ContainerReference(record.hostConfig.networkMode)?.name ?? record.id
+        let directory = storage.containers.directory(of: owner)
         return ["resolv.conf", "hostname", "hosts"].map { ("/etc/\($0)", "\(directory)/\($0)") }
     }
 

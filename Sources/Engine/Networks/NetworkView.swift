@@ -111,7 +111,7 @@ extension ContainerEngine {
         return names.sorted()
     }
 
-    /// The names and IDs of the networks that a container is, or is to be, on.
+    /// The names and whole IDs of the networks that a container is, or is to be, on.
     func networkNames(_ record: ContainerRecord) -> Set<String> {
         let mode = record.hostConfig.networkMode
         var names: Set<String> = []

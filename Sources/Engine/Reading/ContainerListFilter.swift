@@ -134,7 +134,14 @@ struct ContainerListFilter: Sendable {
             return false
         }
         let networks = filters["network"]
-        if !networks.isEmpty, ownNetworks().isDisjoint(with: networks) { return false }
+        if !networks.isEmpty {
+            let own = ownNetworks()
+            // By name, or by the beginning of an ID.
+            func matches(_ wanted: String) -> Bool {
+                own.contains { $0 == wanted || $0.utf8.count == 64 && !wanted.isEmpty && $0.hasPrefix(wanted) }
+            }
+            guard networks.contains(where: matches) else { return false }
+        }
         if !exposed.isEmpty, exposed.isDisjoint(with: (record.config.exposedPorts ?? [:]).keys) { return false }
         if !published.isEmpty, published.isDisjoint(with: (record.hostConfig.portBindings ?? [:]).keys) { return false }
         return true

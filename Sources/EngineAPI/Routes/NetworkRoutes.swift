@@ -4,9 +4,12 @@ import JSON
 
 extension DockerAPI {
     func addNetworkRoutes(to router: inout Router) {
-        router.get("/networks") { [engine] request in
-            let networks = try await engine.networks(request.filters())
-            return .json(.array(networks.map(\.json)))
+        // Docker answers both, and some libraries write the slash.
+        for path in ["/networks", "/networks/"] {
+            router.get(path) { [engine] request in
+                let networks = try await engine.networks(request.filters())
+                return .json(.array(networks.map(\.json)))
+            }
         }
         router.post("/networks/create") { [engine] request in
             let create = try NetworkCreateRequest(json: try await request.json())
