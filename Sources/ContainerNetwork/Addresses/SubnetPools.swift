@@ -98,7 +98,7 @@ public struct SubnetPools: Sendable {
         }
         throw NetworkError(
             .exhausted,
-            "all predefined \(family) address pools have been fully subnetted: name a subnet with --subnet, "
+            "all predefined address pools have been fully subnetted: for \(family), name a subnet with --subnet, "
                 + "or add pools with default-address-pools")
     }
 }

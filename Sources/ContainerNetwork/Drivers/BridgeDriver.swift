@@ -61,9 +61,6 @@ public struct BridgeDriver: NetworkDriver {
 
     public func create(_ network: NetworkSpecification) throws(NetworkError) {
         let options = try BridgeOptions(network)
-        if configuration.enablesForwarding, !network.isInternal {
-            try Forwarding.enable(ipv4: network.usesIPv4, ipv6: network.usesIPv6)
-        }
         let existing = try link(named: options.bridgeName)
         let bridge: Link
         if let existing {
@@ -75,7 +72,12 @@ public struct BridgeDriver: NetworkDriver {
         do throws(NetworkError) {
             try configure(bridge, options, network, isNew: existing == nil)
             try firewall.add(Self.firewallNetwork(network, options))
+            // Only now: a host that forwards without our rules would be open.
+            if configuration.enablesForwarding, !network.isInternal {
+                try Forwarding.enable(ipv4: network.usesIPv4, ipv6: network.usesIPv6)
+            }
         } catch {
+            try? firewall.remove(network: network.id)
             if existing == nil { try? netlink.perform(.deleteLink(bridge.index)) }
             throw error
         }

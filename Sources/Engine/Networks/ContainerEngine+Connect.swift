@@ -31,7 +31,7 @@ extension ContainerEngine {
                     .forbidden, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
             }
             guard network.hasEndpoints else {
-                throw EngineError(.forbidden, "cannot create network endpoint for config-only network \(network.name)")
+                throw EngineError(.forbidden, "cannot create endpoint on configuration-only network \(network.name)")
             }
             if isRequested(record, on: network) {
                 throw EngineError(
@@ -112,7 +112,7 @@ extension ContainerEngine {
             if record.hostConfig.networkMode == "host" && network.driver == "host" {
                 throw EngineError(
                     .forbidden,
-                    "container cannot be disconnected from host network - container must be created in host network mode")
+                    "cannot disconnect container from host network - container was created in host network mode")
             }
             if network.driver == "null", EndpointRequests.isNone(record) {
                 var changed = record

@@ -100,8 +100,9 @@ extension ContainerEngine {
             throw EngineError(.notFound, "configuration network \"\(source)\" does not exist")
         }
         guard lender.isConfigOnly else { throw .invalid("network \(source) is not a configuration network") }
-        guard record.pools.isEmpty, record.options.isEmpty else {
-            throw .invalid("user specified configurations are not supported if the network depends on a configuration network")
+        guard record.pools.isEmpty, record.options.isEmpty, record.labels.isEmpty else {
+            throw EngineError(
+                .forbidden, "user specified configurations are not supported if the network depends on a configuration network")
         }
         record.configFrom = lender.name
         record.usesIPv4 = lender.usesIPv4
@@ -185,7 +186,8 @@ extension ContainerEngine {
             }
             if network.record.isConfigOnly, let user = networks.all.first(where: { $0.record.configFrom == network.name }) {
                 throw EngineError(
-                    .forbidden, "configuration network \(network.name) is in use by network \(user.name)")
+                    .forbidden,
+                    "error while removing network: configuration network \"\(network.name)\" is in use by \(user.name)")
             }
             let users = network.endpoints
             if !users.isEmpty {

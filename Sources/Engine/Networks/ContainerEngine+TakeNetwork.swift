@@ -47,7 +47,7 @@ extension ContainerEngine {
             throw EngineError(
                 .forbidden,
                 network.record.isConfigOnly
-                    ? "cannot create network endpoint for config-only network \(network.name)"
+                    ? "cannot create endpoint on configuration-only network \(network.name)"
                     : "cannot connect a container to the network \(network.name) beside others: it must be created in "
                         + "that network mode")
         }
@@ -60,7 +60,7 @@ extension ContainerEngine {
         endpoint.networkID = network.id
         endpoint.networkName = name
         endpoint.endpointID = Names.newID()
-        for prefix in try network.allocate(EndpointRequests.addresses(settings)) {
+        for prefix in try allocate(EndpointRequests.addresses(settings), on: network) {
             let gateway = network.specification.subnets.first { $0.prefix.contains(prefix.address) }?.gateway
             let text = gateway.map { $0.description } ?? ""
             switch prefix.family {
@@ -70,6 +70,22 @@ extension ContainerEngine {
         }
         endpoint.macAddress = settings.macAddress
         return endpoint
+    }
+
+    /// Takes addresses; a refusal is in the words that programs look for.
+    private func allocate(_ wanted: [IPAddress], on network: Network) throws -> [IPPrefix] {
+        do throws(NetworkError) { return try network.allocate(wanted) } catch {
+            switch error.code {
+            case .conflict: throw EngineError(.forbidden, "Address already in use: \(error.message)")
+            case .exhausted:
+                let family = network.record.usesIPv4 ? "IPv4" : "IPv6"
+                throw EngineError(
+                    .system,
+                    "no available \(family) addresses on this network's address pools: \(network.name) (\(network.id)): "
+                        + error.message)
+            default: throw error
+            }
+        }
     }
 
     /// Docker's checks of a request against its network.

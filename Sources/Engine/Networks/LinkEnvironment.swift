@@ -14,7 +14,7 @@ package enum LinkEnvironment {
     ) -> [String] {
         let prefix = alias.uppercased().replacing("-", with: "_")
         let sorted = ports.compactMap { try? PortPlan.port($0) }
-            .sorted { ($0.0 == .tcp ? 0 : 1, $0.1, $0.0.rawValue) < ($1.0 == .tcp ? 0 : 1, $1.1, $1.0.rawValue) }
+            .sorted { ($0.1, $0.0.rawValue) < ($1.1, $1.0.rawValue) }
         var result: [String] = []
         if let (networkProtocol, port) = sorted.first {
             result.append("\(prefix)_PORT=\(networkProtocol)://\(address):\(port)")

@@ -18,25 +18,25 @@ extension DockerAPI {
         router.post("/networks/prune") { [engine] request in
             .json(try await engine.pruneNetworks(request.filters()))
         }
-        router.post("/networks/{name}/connect") { [engine] request in
+        router.post("/networks/{name:.*}/connect") { [engine] request in
             let connect = try NetworkConnectRequest(json: try await request.json())
             try await engine.connectContainer(
                 connect.container, to: request.parameter("name"), connect.endpointConfig ?? EndpointSettings())
             return .empty(.ok)
         }
-        router.post("/networks/{name}/disconnect") { [engine] request in
+        router.post("/networks/{name:.*}/disconnect") { [engine] request in
             let disconnect = try NetworkConnectRequest(json: try await request.json())
             try await engine.disconnectContainer(
                 disconnect.container, from: request.parameter("name"), force: disconnect.force)
             return .empty(.ok)
         }
-        router.get("/networks/{name}") { [engine] request in
+        router.get("/networks/{name:.*}") { [engine] request in
             if let scope = request.query.text("scope"), scope != "local" {
                 throw HTTPFailure(.notFound, "network \(request.parameter("name")) not found")
             }
             return .json(try await engine.inspectNetwork(request.parameter("name")))
         }
-        router.delete("/networks/{name}") { [engine] request in
+        router.delete("/networks/{name:.*}") { [engine] request in
             try await engine.removeNetwork(request.parameter("name"))
             return .empty(.noContent)
         }
