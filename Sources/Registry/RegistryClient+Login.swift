@@ -13,7 +13,7 @@ extension RegistryClient {
         var request = RegistryRequest(.GET, "", scopes: [])
         request.isAnonymous = true
         let first = try await anonymous.send(request)
-        let challenges = Challenge.parse(first.headers[canonicalForm: "WWW-Authenticate"].map(String.init))
+        let challenges = Challenge.parse(first.headers["WWW-Authenticate"])
         await first.discard()
         switch first.status {
         // Everybody may in; there is nothing to try the password at.

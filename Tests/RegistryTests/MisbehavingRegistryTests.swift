@@ -117,8 +117,10 @@ import Testing
             #expect(store.blobs[descriptor.digest] == whole)
             #expect(store.restarts == 0)
         }
-        let ranges = server.requests("GET", "/blobs/").map { $0.header("Range") ?? "" }
-        #expect(ranges == ["", "bytes=600000-", "bytes=1200000-"])
+        // How much of a piece was still on its way when the connection broke differs.
+        let starts = server.requests("GET", "/blobs/").map { $0.header("Range").flatMap(TestImage.start) ?? 0 }
+        #expect(starts.count >= 3)
+        #expect(zip(starts, starts.dropFirst()).allSatisfy { $0 < $1 })
     }
 
     @Test func registryWithoutRangesStartsAgain() async throws {
@@ -342,7 +344,8 @@ import Testing
         let server = try await TestServer { _ in .empty(429, [("Retry-After", "3600")]) }
         try await withClient { client in
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
-            #expect(await registryError { _ = try await repository.manifest(.tag("1")) }?.code == .rateLimited)
+            let failure1 = await registryError { _ = try await repository.manifest(.tag("1")) }
+            #expect(failure1?.code == .rateLimited)
         }
         #expect(server.requests.count == 1)
     }
@@ -358,13 +361,15 @@ import Testing
     }
 
     @Test func nobodyListens() async throws {
-        let port = try await TestServer { _ in .empty(200) }.port
+        let socket = try UnheardSocket()
+        let port = socket.port
         try await withClient { $0.maximumAttempts = 2 } _: { client in
             let repository = try client.repository(ImageReference("127.0.0.1:\(port)/app"), credential: nil)
             let error = await registryError { _ = try await repository.manifest(.tag("1")) }
             #expect(error?.code == .unreachable)
-            #expect(error?.message.contains("connection refused") == true)
-            #expect(error?.message.contains("127.0.0.1:\(port)") == true)
+            let message = error?.message ?? ""
+            #expect(message.contains("connection refused"))
+            #expect(message.contains("127.0.0.1:\(port)"))
         }
     }
 

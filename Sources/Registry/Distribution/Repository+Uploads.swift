@@ -188,9 +188,7 @@ struct BlobUpload<Reader: BlobReader> {
         if offset >= blob.size { request.headers.add(name: "Content-Length", value: "0") }
         request.isRepeatable = false
         let response = try await registry.send(request)
-        guard response.status == 201 || response.status == 204 || response.status == 202 else {
-            throw await repository.failure(response, registry)
-        }
+        guard response.status == 201 || response.status == 204 else { throw await repository.failure(response, registry) }
         await response.discard()
     }
 

@@ -184,7 +184,7 @@ final class Exchange: Sendable {
         let header = isOwn ? try await authorizer.header(for: address, scopes: request.scopes) : nil
         let response = try await follow(request, to: address, authorization: header)
         guard response.status == 401, isOwn, response.address.origin == address.origin else { return response }
-        let challenges = Challenge.parse(response.headers[canonicalForm: "WWW-Authenticate"].map(String.init))
+        let challenges = Challenge.parse(response.headers["WWW-Authenticate"])
         guard
             let renewed = try await authorizer.answer(challenges, from: address, scopes: request.scopes, after: header)
         else { return response }

@@ -31,7 +31,7 @@ enum TransportFailure {
         case let error as NIOSSLError: self = Self.tls(error)
         case let error as NIOSSLExtraError: self = .tls("\(error)")
         case is HTTPParserError: self = .connection("malformed HTTP response", isStall: false)
-        case let error as IOError: self = .connection("\(error)", isStall: false)
+        case let error as IOError: self = .connection(Self.sentence(error), isStall: false)
         case let error as ChannelError: self = .connection("\(error)", isStall: false)
         case let error as SocketAddressError: self = .connection("lookup: \(error)", isStall: false)
         case is CancellationError, is RegistryError: self = .other

@@ -113,9 +113,9 @@ final class MemoryStore: BlobDestination {
 }
 
 /// A client that does not wait long for anything.
-func withClient<Result>(
+func withClient<Result: Sendable>(
     addresses: [String: String] = [:], _ change: (inout RegistryConfiguration) -> Void = { _ in },
-    _ body: (RegistryClient) async throws -> Result
+    _ body: @Sendable (RegistryClient) async throws -> Result
 ) async throws -> Result {
     var configuration = RegistryConfiguration()
     configuration.firstWait = .milliseconds(1)
@@ -135,7 +135,7 @@ func withClient<Result>(
 }
 
 /// The registry's error that `body` ends with.
-func registryError(_ body: () async throws -> Void) async -> RegistryError? {
+func registryError(_ body: @Sendable () async throws -> Void) async -> RegistryError? {
     do { try await body() } catch { return error as? RegistryError ?? RegistryError(.invalidInput, "another error: \(error)") }
     return nil
 }

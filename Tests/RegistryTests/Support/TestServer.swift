@@ -21,6 +21,8 @@ struct TestAnswer: Sendable {
         case whole
         /// The connection is closed though more was promised.
         case cut
+        /// The connection is closed without any answer.
+        case silence
         /// Nothing more comes, and the connection stays open.
         case stall
         /// The body is repeated until so many bytes have gone, or nobody takes them.
@@ -113,6 +115,7 @@ final class TestServer: Sendable {
         }
 
         private func answer(_ answer: TestAnswer, to request: TestRequest, _ context: ChannelHandlerContext) {
+            if case .silence = answer.ending { return context.close(promise: nil) }
             var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: answer.status))
             for (name, value) in answer.headers { head.headers.add(name: name, value: value) }
             if !head.headers.contains(name: "Content-Length") {
@@ -128,7 +131,7 @@ final class TestServer: Sendable {
             }
             if !body.isEmpty { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil) }
             switch answer.ending {
-            case .whole, .repeated: context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            case .whole, .repeated, .silence: context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             case .stall: context.flush()
             case .cut:
                 let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
