@@ -128,7 +128,7 @@ let package = Package(
         .target(
             name: "DaemonKit",
             dependencies: [
-                "EngineAPI", "Engine", "CommandLineKit", "JSON", "CKernel",
+                "EngineAPI", "Engine", "Registry", "CommandLineKit", "JSON", "CKernel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),

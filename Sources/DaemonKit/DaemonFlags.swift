@@ -54,6 +54,7 @@ package struct DaemonFlags {
     let dnsSearch: Flag<[String]>
     let shutdownTimeout: Flag<Int64>
     let idleExit: Flag<String>
+    let registries: RegistryFlags
 
     package init(defaults: DefaultPaths) {
         let flags = flags
@@ -99,6 +100,7 @@ package struct DaemonFlags {
         idleExit = flags.string(
             "idle-exit", nil, type: "duration",
             "Leave after so long (minutes, or as in 90s) without a client and a running container")
+        registries = RegistryFlags(flags)
 
         options = [
             Option(flag: "data-root", key: "data-root", kind: .text),
@@ -131,6 +133,7 @@ package struct DaemonFlags {
             Option(flag: "shutdown-timeout", key: "shutdown-timeout", kind: .integer),
             Option(flag: "idle-exit", key: "idle-exit", kind: .text),
         ]
+        options += RegistryFlags.options
     }
 
     /// Flags of dockerd's that this version does not honour: refused by name rather than ignored.
@@ -139,11 +142,11 @@ package struct DaemonFlags {
         "bridge", "cdi-spec-dir", "containerd", "containerd-namespace", "containerd-plugins-namespace",
         "cpu-rt-period", "cpu-rt-runtime", "cri-containerd", "default-address-pool", "default-gateway",
         "default-gateway-v6", "default-network-opt", "default-runtime", "experimental", "feature", "firewall-backend",
-        "fixed-cidr", "fixed-cidr-v6", "host-gateway-ip", "http-proxy", "https-proxy", "icc", "init-path",
-        "insecure-registry", "ip", "ip-forward", "ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6",
-        "max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts", "metrics-addr", "mtu",
-        "network-control-plane-mtu", "no-proxy", "node-generic-resource", "oom-score-adjust", "raw-logs",
-        "registry-mirror", "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
+        "fixed-cidr", "fixed-cidr-v6", "host-gateway-ip", "icc", "init-path",
+        "ip", "ip-forward", "ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6",
+        "metrics-addr", "mtu",
+        "network-control-plane-mtu", "node-generic-resource", "oom-score-adjust", "raw-logs",
+        "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
         "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy", "userland-proxy-path", "userns-remap",
     ]
 

@@ -6,6 +6,7 @@ import Kernel
 import Logging
 import Monitor
 import OCI
+import Registry
 import Storage
 import Synchronization
 
@@ -30,6 +31,9 @@ public final class ContainerEngine: Sendable {
     let execs = ExecRegistry()
     let events = EventBus()
     let users = UserCache()
+    let registries: RegistryClient
+    /// One pull fetches a blob, however many want it.
+    let blobLocks = AsyncKeyedLock()
     /// Its lock on the data root lasts as long as it is open.
     private let rootLock: FileDescriptor
     private let isClosing = Atomic<Bool>(false)
@@ -65,6 +69,7 @@ public final class ContainerEngine: Sendable {
         cgroups = try CgroupHost.current()
         cgroupDriver = try Self.chooseCgroupDriver(configuration, host)
         seccompProfile = try Self.loadSeccompProfile(configuration)
+        registries = RegistryClient(configuration.registries)
     }
 
     private static func chooseCgroupDriver(
@@ -124,6 +129,7 @@ public final class ContainerEngine: Sendable {
             run?.connection.close()
         }
         try? await work.run { try (self.store.database as? DatabasePool)?.close() }
+        await registries.shutdown()
         await work.shutdown()
         try? rootLock.close()
     }
@@ -167,6 +173,7 @@ extension EngineError {
         case let error as MonitorError: self.init(error)
         case let error as KernelError: self.init(.system, error.description)
         case let error as CgroupError: self.init(.system, "\(error)")
+        case let error as RegistryError: self.init(error)
         case let error as OCIError: self.init(.invalidParameter, "\(error)")
         case is CancellationError: self.init(.unavailable, "the request was given up")
         case let error as DatabaseError: self.init(.system, "the database failed: \(error.message ?? "\(error)")")

@@ -1,4 +1,5 @@
 import NIOCore
+import OCI
 
 /// How registries are reached.
 public struct RegistryConfiguration: Sendable {
@@ -32,4 +33,11 @@ public struct RegistryConfiguration: Sendable {
     public var uploadChunkSize: Int64?
 
     public init() {}
+
+    /// Looks at what can be looked at without the network.
+    /// - Throws: `RegistryError.invalidInput` with what is wrong.
+    public func validate() throws(RegistryError) {
+        _ = try endpointsForReading(ImageReference.defaultDomain)
+        for text in [proxies.httpProxy, proxies.httpsProxy] where !text.isEmpty { _ = try ProxySettings.Proxy(text) }
+    }
 }
