@@ -113,10 +113,6 @@ extension ContainerEngine {
         return options
     }
 
-    private static func environment(_ name: String) -> String {
-        getenv(name).map { String(cString: $0) } ?? getenv(name.lowercased()).map { String(cString: $0) } ?? ""
-    }
-
     private static func fileSystemName(_ path: String) -> String {
         switch (try? FileSystemStatus(of: path))?.magic {
         case FileSystemStatus.extMagic?: "extfs"
