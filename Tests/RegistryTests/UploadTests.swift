@@ -155,6 +155,17 @@ final class UploadServer: Sendable {
         #expect(server.requests.filter { $0.method != "HEAD" }.isEmpty)
     }
 
+    @Test(arguments: [401, 403, 404, 405, 418, 429, 500]) func refusals(_ status: Int) async throws {
+        let server = try await TestServer { _ in .error(status, "DENIED", "no") }
+        try await withClient { $0.maximumAttempts = 1 } _: { client in
+            let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
+            let blob = Descriptor(mediaType: nil, digest: try TestImage.digest(bytes), size: Int64(bytes.count))
+            let error = await registryError { _ = try await repository.upload(blob, from: MemoryReader(bytes)) }
+            #expect(error?.status == status || error?.code == .rateLimited || error?.code == .serverFailed)
+            #expect(error?.message.contains("app") == true)
+        }
+    }
+
     @Test func mounted() async throws {
         let registry = UploadServer(others: ["second": [try TestImage.digest(bytes).description]])
         let (result, server) = try await upload(to: registry, mountingFrom: ["app", "second"])

@@ -86,9 +86,7 @@ struct TokenServer: Sendable {
                 // A redirect is not followed: the password is for this server alone.
                 let response = try await transport.send(
                     method, address, headers: headers, body: body, isInsecure: isInsecure)
-                let result = RegistryResponse(
-                    status: Int(response.status.code), headers: response.headers, body: response.body,
-                    address: address)
+                let result = RegistryResponse(response, from: address)
                 guard let pause = retry.wait(after: result, attempt: attempt) else { return result }
                 await result.discard()
                 wait = pause

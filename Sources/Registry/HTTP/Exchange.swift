@@ -40,9 +40,16 @@ struct RegistryRequest: Sendable {
 struct RegistryResponse: Sendable {
     var status: Int
     var headers: HTTPHeaders
-    var body: HTTPClientResponse.Body
+    let body: ResponseBody
     /// Where it came from, after redirects.
     var address: WebAddress
+
+    init(_ response: HTTPClientResponse, from address: WebAddress) {
+        status = Int(response.status.code)
+        headers = response.headers
+        body = ResponseBody(response.body)
+        self.address = address
+    }
 
     /// The whole body.
     /// - Throws: `RegistryError.invalidResponse` when it is longer than `limit` bytes.
@@ -71,6 +78,22 @@ struct RegistryResponse: Sendable {
                 if left < 0 { return }
             }
         } catch {}
+    }
+}
+
+/// The body of an answer, which can be read once: whoever comes second finds it empty.
+final class ResponseBody: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+
+    private let body: Mutex<HTTPClientResponse.Body>
+
+    init(_ body: HTTPClientResponse.Body) { self.body = Mutex(body) }
+
+    func makeAsyncIterator() -> HTTPClientResponse.Body.AsyncIterator {
+        body.withLock { body in
+            defer { body = .bytes(ByteBuffer()) }
+            return body
+        }.makeAsyncIterator()
     }
 }
 
@@ -221,8 +244,7 @@ final class Exchange: Sendable {
                 if error is CancellationError || Task.isCancelled { throw CancellationError() }
                 throw Attempt.Failure(error, at: address)
             }
-            let result = RegistryResponse(
-                status: Int(response.status.code), headers: response.headers, body: response.body, address: address)
+            let result = RegistryResponse(response, from: address)
             guard [301, 302, 303, 307, 308].contains(result.status),
                 let location = response.headers.first(name: "Location")
             else { return result }
