@@ -52,7 +52,8 @@ extension RegistryClient {
         }
         let bytes = try await response.bytes(limit: configuration.manifestLimit, of: "the search's result")
         guard let list = (try? JSONValue(parsing: bytes))?["results"]?.array else {
-            throw RegistryError(.invalidResponse, "the registry \(domain) answers the search with something else than results")
+            throw RegistryError(
+                .invalidResponse, "the registry \(domain) answers the search with something else than results")
         }
         return list.compactMap { element in
             guard let name = element["name"]?.string else { return nil }

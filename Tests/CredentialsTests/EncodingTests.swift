@@ -2,7 +2,9 @@ import Credentials
 import Testing
 
 @Suite struct EncodingTests {
-    @Test(arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")])
+    @Test(arguments: [
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+    ])
     func base64OfTheStandard(_ plain: String, _ text: String) {
         #expect(Base64.encode(Array(plain.utf8)) == text)
         #expect(Base64.decode(text) == Array(plain.utf8))

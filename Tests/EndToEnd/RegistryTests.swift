@@ -53,12 +53,14 @@ struct RegistryTests {
         for status in ["Pulling fs layer", "Verifying Checksum", "Download complete", "Pull complete"] {
             #expect(pulled.text.contains(": \(status)"), "\(status)")
         }
-        #expect(pulled.lines.suffix(3) == [
-            "Digest: \(digest)", "Status: Downloaded newer image for \(name)", name,
-        ])
+        #expect(
+            pulled.lines.suffix(3) == [
+                "Digest: \(digest)", "Status: Downloaded newer image for \(name)", name,
+            ])
         #expect(try daemon.check("images", "-q", "--no-trunc", name).text == id)
         #expect(try daemon.check("pull", name).text.contains("Status: Image is up to date for \(name)"))
-        #expect(try daemon.check("run", "--rm", "--network", "none", name, "cat", "/data/file").text == "from the image")
+        #expect(
+            try daemon.check("run", "--rm", "--network", "none", name, "cat", "/data/file").text == "from the image")
 
         try forget(name)
         try daemon.check("pull", "-q", "\(registry.host)/team/box@\(digest)")
@@ -112,7 +114,8 @@ struct RegistryTests {
             let name = "\(registry.host)/others:\(tag)"
             try daemon.check("pull", name)
             #expect(
-                try daemon.check("run", "--rm", "--network", "none", name, "cat", "/data/file").text == "from the image",
+                try daemon.check("run", "--rm", "--network", "none", name, "cat", "/data/file").text
+                    == "from the image",
                 "\(tag)")
             // The digest is the registry's.
             let theirs = try Shell.check([
@@ -321,7 +324,8 @@ struct RegistryTests {
         // The connection that hesitates goes; one that is idle is kept for a while.
         #expect(
             try eventually {
-                try Shell.check(["ss", "-tnH", "state", "established", "dport", "=", ":\(hesitant.port)"]).lines.count < 2
+                try Shell.check(["ss", "-tnH", "state", "established", "dport", "=", ":\(hesitant.port)"]).lines.count
+                    < 2
             })
         try hesitant.goOn()
         try daemon.check("pull", name)

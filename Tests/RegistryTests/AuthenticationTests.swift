@@ -7,19 +7,26 @@ import Testing
 @Suite struct AuthenticationTests {
     @Test func challengesAreParsed() {
         #expect(
-            Challenge.parse([#"Bearer realm="https://auth.example.com/token",service="a, b",scope="repository:x:pull,push""#])
+            Challenge.parse([
+                #"Bearer realm="https://auth.example.com/token",service="a, b",scope="repository:x:pull,push""#
+            ])
                 == [
                     Challenge(
                         scheme: "bearer",
                         parameters: [
-                            "realm": "https://auth.example.com/token", "service": "a, b", "scope": "repository:x:pull,push",
+                            "realm": "https://auth.example.com/token", "service": "a, b",
+                            "scope": "repository:x:pull,push",
                         ])
                 ])
-        #expect(Challenge.parse(["BASIC Realm=\"a \\\"b\\\"\""]) == [Challenge(scheme: "basic", parameters: ["realm": "a \"b\""])])
+        #expect(
+            Challenge.parse(["BASIC Realm=\"a \\\"b\\\"\""]) == [
+                Challenge(scheme: "basic", parameters: ["realm": "a \"b\""])
+            ])
         let two = Challenge.parse([#"Basic realm="x", Bearer realm=y, service="z""#])
         #expect(two.map(\.scheme) == ["basic", "bearer"])
         #expect(two.last?.parameters == ["realm": "y", "service": "z"])
-        #expect(Challenge.parse(["", ",,,", "Negotiate", "Bearer realm=\"open"]).map(\.scheme) == ["negotiate", "bearer"])
+        #expect(
+            Challenge.parse(["", ",,,", "Negotiate", "Bearer realm=\"open"]).map(\.scheme) == ["negotiate", "bearer"])
     }
 
     private static let refusal = TestAnswer.error(401, "UNAUTHORIZED", "authentication required")
@@ -34,7 +41,10 @@ import Testing
                 var answer = Self.refusal
                 let host = request.header("Host") ?? ""
                 answer.headers.append(
-                    ("WWW-Authenticate", #"Bearer realm="http://\#(host)/token",service="test",scope="repository:app:pull""#))
+                    (
+                        "WWW-Authenticate",
+                        #"Bearer realm="http://\#(host)/token",service="test",scope="repository:app:pull""#
+                    ))
                 return answer
             }
             return image.respond(request)
@@ -107,8 +117,10 @@ import Testing
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
             let error = await registryError { _ = try await repository.manifest(.tag("1")) }
             #expect(error?.code == .unauthorized)
-            #expect(error?.message.hasPrefix("pull access denied for \(server.host)/app, repository does not exist or may require")
-                == true)
+            #expect(
+                error?.message.hasPrefix(
+                    "pull access denied for \(server.host)/app, repository does not exist or may require")
+                    == true)
         }
         // Refused again with a fresh token: that is the answer, not a reason to go round and round.
         #expect(server.requests("GET", "/manifests/").count == 2)
@@ -161,7 +173,8 @@ import Testing
         let image = try TestImage()
         let server = try await tokenServer(image) { _ in .empty(500) }
         try await withClient { client in
-            let repository = try client.repository(ImageReference("\(server.host)/app"), credential: .registryToken("good"))
+            let repository = try client.repository(
+                ImageReference("\(server.host)/app"), credential: .registryToken("good"))
             _ = try await repository.manifest(.tag("1"))
         }
         #expect(server.requests("GET", "/token").isEmpty)

@@ -44,7 +44,8 @@ import Testing
         OutgoingImage(
             manifest: RemoteManifest(mediaType: MediaType.ociManifest, bytes: image.manifest, digest: try image.digest),
             config: Descriptor(
-                mediaType: MediaType.ociConfig, digest: try TestImage.digest(image.config), size: Int64(image.config.count)),
+                mediaType: MediaType.ociConfig, digest: try TestImage.digest(image.config),
+                size: Int64(image.config.count)),
             configBytes: image.config, layers: try image.layers.indices.map { try image.descriptor($0) })
     }
 
@@ -138,7 +139,8 @@ import Testing
             $0.maximumAttempts = 50
         } _: { client in
             let repository = try client.repository(
-                ImageReference("registry.test:\(registry.port)/app"), credential: .password(username: "me", password: "x"))
+                ImageReference("registry.test:\(registry.port)/app"),
+                credential: .password(username: "me", password: "x"))
             let error = await registryError { _ = try await repository.tags() }
             #expect(error?.code == .insecure)
             #expect(error?.message.contains("http: server gave HTTP response to HTTPS client") == true)

@@ -25,7 +25,9 @@ import Testing
 
     @Test func locationsOfOtherSchemesAreRefused() throws {
         let base = try #require(WebAddress("https://example.com/v2/"))
-        for location in ["", "file:///etc/passwd", "javascript:x", "https://"] { #expect(base.resolving(location) == nil) }
+        for location in ["", "file:///etc/passwd", "javascript:x", "https://"] {
+            #expect(base.resolving(location) == nil)
+        }
     }
 
     @Test func dockerHubIsAnotherHost() throws {
@@ -36,9 +38,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("localhost:5000", true), ("localhost", true), ("127.0.0.1:5000", true), ("127.9.9.9", true), ("[::1]:5000", true),
-        ("10.1.2.3:5000", true), ("10.2.2.3:5000", false), ("plain.example.com", true), ("plain.example.com:5000", true),
-        ("only.example.com:5000", true), ("only.example.com", false), ("other.example.com", false), ("128.0.0.1", false),
+        ("localhost:5000", true), ("localhost", true), ("127.0.0.1:5000", true), ("127.9.9.9", true),
+        ("[::1]:5000", true),
+        ("10.1.2.3:5000", true), ("10.2.2.3:5000", false), ("plain.example.com", true),
+        ("plain.example.com:5000", true),
+        ("only.example.com:5000", true), ("only.example.com", false), ("other.example.com", false),
+        ("128.0.0.1", false),
         ("fd00::1", false), ("[fd00::1]:5000", true),
     ])
     func insecureRegistries(_ name: String, _ isInsecure: Bool) {
@@ -61,12 +66,15 @@ import Testing
         #expect(throws: RegistryError.self) { try configuration.endpointsForReading("docker.io") }
     }
 
-    @Test(arguments: [
-        ("https://example.com/", nil), ("https://sub.example.com/", nil), ("https://notexample.com/", "p"),
-        ("https://below.dot.org/", nil), ("https://dot.org/", "p"), ("https://10.1.2.3/", nil), ("https://10.2.2.3/", "p"),
-        ("https://port.net:444/", nil), ("https://port.net/", "p"), ("https://localhost/", nil), ("https://127.0.0.1/", nil),
-        ("https://[::1]:5000/", nil), ("http://other.com/", "h"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("https://example.com/", nil), ("https://sub.example.com/", nil), ("https://notexample.com/", "p"),
+            ("https://below.dot.org/", nil), ("https://dot.org/", "p"), ("https://10.1.2.3/", nil),
+            ("https://10.2.2.3/", "p"),
+            ("https://port.net:444/", nil), ("https://port.net/", "p"), ("https://localhost/", nil),
+            ("https://127.0.0.1/", nil),
+            ("https://[::1]:5000/", nil), ("http://other.com/", "h"),
+        ] as [(String, String?)])
     func proxies(_ text: String, _ host: String?) throws {
         let settings = ProxySettings(
             httpProxy: "h:3128", httpsProxy: "http://user:p%40ss@p:3128",

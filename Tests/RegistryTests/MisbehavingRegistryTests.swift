@@ -81,7 +81,9 @@ import Testing
             guard isBlob(request, image) else { return image.respond(request) }
             return TestAnswer(headers: [("Content-Length", "\(image.layers[1].count)")], body: [], ending: .cut)
         }
-        try await withClient { $0.maximumAttempts = 3 } _: { client in
+        try await withClient {
+            $0.maximumAttempts = 3
+        } _: { client in
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
             let store = MemoryStore()
             let error = await registryError {
@@ -153,6 +155,32 @@ import Testing
         #expect(server.requests("GET", "/blobs/").map { $0.header("Range") } == ["bytes=40000-", nil])
     }
 
+    /// Wrong bytes, and never more than half of them at a time: this must end.
+    @Test func wrongPatchworkIsGivenUp() async throws {
+        let image = try TestImage([3_000_000])
+        let wrong = [UInt8](repeating: 5, count: 3_000_000)
+        let server = try await TestServer { request in
+            let start = request.header("Range").flatMap(TestImage.start) ?? 0
+            let end = min(start + 1_600_000, wrong.count)
+            return TestAnswer(
+                status: start == 0 ? 200 : 206,
+                headers: [
+                    ("Content-Length", "\(wrong.count - start)"),
+                    ("Content-Range", "bytes \(start)-\(wrong.count - 1)/\(wrong.count)"),
+                ], body: Array(wrong[start..<end]), ending: end < wrong.count ? .cut : .whole)
+        }
+        try await withClient { client in
+            let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
+            let store = MemoryStore()
+            let descriptor = try image.descriptor(0)
+            let error = await registryError {
+                try await repository.download(descriptor, into: store.writer(descriptor.digest))
+            }
+            #expect(error?.code == .contentMismatch)
+            #expect(store.blobs.isEmpty)
+        }
+    }
+
     @Test func wrongRangeIsRefused() async throws {
         let image = try TestImage([100_000])
         let server = try await TestServer { request in
@@ -164,7 +192,9 @@ import Testing
             let store = MemoryStore()
             let descriptor = try image.descriptor(0)
             store.keep(Array(image.layers[0].prefix(40_000)), of: descriptor.digest)
-            let error = await registryError { try await repository.download(descriptor, into: store.writer(descriptor.digest)) }
+            let error = await registryError {
+                try await repository.download(descriptor, into: store.writer(descriptor.digest))
+            }
             #expect(error?.code == .invalidResponse)
         }
     }
@@ -293,7 +323,8 @@ import Testing
     @Test func deniedImageInDockersWords() async throws {
         let image = try TestImage()
         let error = try await failure(of: image) { request in
-            request.path.contains("/manifests/") ? .error(403, "DENIED", "requested access to the resource is denied") : nil
+            request.path.contains("/manifests/")
+                ? .error(403, "DENIED", "requested access to the resource is denied") : nil
         }
         #expect(error.code == .denied)
         #expect(
@@ -316,7 +347,9 @@ import Testing
         let server = try await TestServer { request in
             .empty(429, [("Retry-After", "0")])
         }
-        try await withClient { $0.maximumAttempts = 4 } _: { client in
+        try await withClient {
+            $0.maximumAttempts = 4
+        } _: { client in
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
             let error = await registryError { _ = try await repository.manifest(.tag("1")) }
             #expect(error?.code == .rateLimited)
@@ -332,7 +365,9 @@ import Testing
         let server = try await TestServer { request in
             box.raise() ? .empty(503, [("Retry-After", "1")]) : image.respond(request)
         }
-        try await withClient { $0.firstWait = .hours(1) } _: { client in
+        try await withClient {
+            $0.firstWait = .hours(1)
+        } _: { client in
             // Our own wait would be an hour: only the registry's explains that there is an answer at all.
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
             _ = try await repository.manifest(.tag("1"))
@@ -363,7 +398,9 @@ import Testing
     @Test func nobodyListens() async throws {
         let socket = try UnheardSocket()
         let port = socket.port
-        try await withClient { $0.maximumAttempts = 2 } _: { client in
+        try await withClient {
+            $0.maximumAttempts = 2
+        } _: { client in
             let repository = try client.repository(ImageReference("127.0.0.1:\(port)/app"), credential: nil)
             let error = await registryError { _ = try await repository.manifest(.tag("1")) }
             #expect(error?.code == .unreachable)
@@ -374,7 +411,9 @@ import Testing
     }
 
     @Test func noSuchHost() async throws {
-        try await withClient { $0.maximumAttempts = 1 } _: { client in
+        try await withClient {
+            $0.maximumAttempts = 1
+        } _: { client in
             let repository = try client.repository(ImageReference("no-such-host.invalid/app"), credential: nil)
             let error = await registryError { _ = try await repository.manifest(.tag("1")) }
             #expect(error?.code == .unreachable)
@@ -390,9 +429,12 @@ import Testing
         }
         try await withClient { client in
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
-            let error = await registryError { _ = try await repository.image(.tag("1"), platform: Platform("linux/arm/v7")) }
+            let error = await registryError {
+                _ = try await repository.image(.tag("1"), platform: Platform("linux/arm/v7"))
+            }
             #expect(error?.code == .platformMismatch)
-            #expect(error?.message.contains("no matching manifest for linux/arm/v7 in the manifest list entries") == true)
+            #expect(
+                error?.message.contains("no matching manifest for linux/arm/v7 in the manifest list entries") == true)
             #expect(error?.message.contains("linux/s390x") == true)
         }
     }
@@ -436,7 +478,8 @@ import Testing
         let server = try await TestServer { request in
             guard isBlob(request, image, 0) else { return image.respond(request) }
             return TestAnswer(
-                headers: [("Content-Length", "2000000")], body: Array(image.layers[0].prefix(1_000_000)), ending: .stall)
+                headers: [("Content-Length", "2000000")], body: Array(image.layers[0].prefix(1_000_000)), ending: .stall
+            )
         }
         let store = MemoryStore()
         let descriptor = try image.descriptor(0)
@@ -444,7 +487,9 @@ import Testing
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
             let (events, continuation) = AsyncStream.makeStream(of: Int64.self)
             let task = Task {
-                try await repository.download(descriptor, into: store.writer(descriptor.digest)) { continuation.yield($0) }
+                try await repository.download(descriptor, into: store.writer(descriptor.digest)) {
+                    continuation.yield($0)
+                }
             }
             for await _ in events { break }
             task.cancel()

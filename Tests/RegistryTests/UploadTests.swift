@@ -72,7 +72,9 @@ final class UploadServer: Sendable {
                 state.manifests[parts[3]] = (request.header("Content-Type") ?? "", request.body)
                 return .empty(201)
             case (_, "manifests"):
-                guard let manifest = state.manifests[parts[3]] else { return .error(404, "MANIFEST_UNKNOWN", "unknown") }
+                guard let manifest = state.manifests[parts[3]] else {
+                    return .error(404, "MANIFEST_UNKNOWN", "unknown")
+                }
                 return TestAnswer(headers: [("Content-Type", manifest.type)], body: manifest.bytes)
             default: return .error(404, "UNSUPPORTED", "not here")
             }
@@ -157,7 +159,9 @@ final class UploadServer: Sendable {
 
     @Test(arguments: [401, 403, 404, 405, 418, 429, 500]) func refusals(_ status: Int) async throws {
         let server = try await TestServer { _ in .error(status, "DENIED", "no") }
-        try await withClient { $0.maximumAttempts = 1 } _: { client in
+        try await withClient {
+            $0.maximumAttempts = 1
+        } _: { client in
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
             let blob = Descriptor(mediaType: nil, digest: try TestImage.digest(bytes), size: Int64(bytes.count))
             let error = await registryError { _ = try await repository.upload(blob, from: MemoryReader(bytes)) }
@@ -187,7 +191,8 @@ final class UploadServer: Sendable {
         let image = try TestImage()
         try await withClient { client in
             let repository = try client.repository(ImageReference("\(server.host)/app"), credential: nil)
-            let manifest = RemoteManifest(mediaType: MediaType.ociManifest, bytes: image.manifest, digest: try image.digest)
+            let manifest = RemoteManifest(
+                mediaType: MediaType.ociManifest, bytes: image.manifest, digest: try image.digest)
             struct Layers: BlobReader {
                 let image: TestImage
                 func open(_ blob: Descriptor, from offset: Int64) async throws -> BlobStream {
@@ -241,7 +246,8 @@ final class UploadServer: Sendable {
             // Twice: it is listed once.
             for _ in 0..<2 {
                 try await repository.put(
-                    RemoteManifest(mediaType: MediaType.ociManifest, bytes: signature, digest: digest), as: .digest(digest))
+                    RemoteManifest(mediaType: MediaType.ociManifest, bytes: signature, digest: digest),
+                    as: .digest(digest))
             }
             let after = try await repository.referrers(of: subject)
             #expect(after.map(\.digest) == [digest])

@@ -47,7 +47,9 @@ struct ProgressOutput {
     }
 
     private static func progress(_ message: ProgressMessage) -> String {
-        guard let detail = message.progressDetail, detail.current > 0 || detail.total > 0 else { return message.progress }
+        guard let detail = message.progressDetail, detail.current > 0 || detail.total > 0 else {
+            return message.progress
+        }
         let current = ByteSize.decimal(detail.current)
         if detail.total <= 0 { return current }
         let filled = min(50, Int(Double(detail.current) / Double(detail.total) * 50))

@@ -16,7 +16,8 @@ extension Commands {
             let noTrunc = flags.bool("no-trunc", "Do not shorten anything")
             return { context, arguments in
                 let first = arguments[0].prefix { $0 != "/" }
-                let isHost = arguments[0].contains("/") && (first.contains(".") || first.contains(":") || first == "localhost")
+                let isHost =
+                    arguments[0].contains("/") && (first.contains(".") || first.contains(":") || first == "localhost")
                 var query = [("term", arguments[0])] + filter.query()
                 if limit.value != 0 { query.append(("limit", "\(limit.value)")) }
                 var request = EngineClient.Request("GET", "/images/search", query)
@@ -69,7 +70,8 @@ extension Commands {
                 }
                 let name = MediaType.isIndex(answer.descriptor.mediaType) ? "ManifestList" : "OCIManifest"
                 let value: JSONValue = [
-                    "Ref": .string(reference.canonicalName), "Descriptor": answer.descriptor.json, "Raw": .string(answer.raw),
+                    "Ref": .string(reference.canonicalName), "Descriptor": answer.descriptor.json,
+                    "Raw": .string(answer.raw),
                     name == "ManifestList" ? "ManifestList" : "OCIManifest": document,
                 ]
                 Output.print(value.serialized(JSONFormat(indent: "\t")))

@@ -54,7 +54,8 @@ extension ContainerEngine {
             mediaType: parts.manifest.mediaType ?? MediaType.ociManifest, bytes: parts.manifestBytes,
             digest: parts.manifest.digest)
         // Messages go by the diff ID: it is what the user's other images share.
-        let names = Dictionary(parts.layers.map { ($0.blob.digest, $0.diffID) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(
+            parts.layers.map { ($0.blob.digest, $0.diffID) }, uniquingKeysWith: { first, _ in first })
         let repository = try registries.repository(reference, credential: credential)
         try await repository.push(
             OutgoingImage(

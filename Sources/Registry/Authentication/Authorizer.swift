@@ -73,7 +73,8 @@ actor Authorizer {
         return "Basic " + Base64.encode(Array("\(username):\(password)".utf8))
     }
 
-    private func bearerHeader(_ challenge: Challenge, from address: WebAddress, _ scopes: Scopes) async throws -> String {
+    private func bearerHeader(_ challenge: Challenge, from address: WebAddress, _ scopes: Scopes) async throws -> String
+    {
         "Bearer \(try await token(challenge, from: address, scopes).value)"
     }
 
@@ -90,7 +91,11 @@ actor Authorizer {
         }
         fetching[scopes] = task
         defer { fetching[scopes] = nil }
-        let token = try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        let token = try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
         tokens[scopes] = token
         return token
     }

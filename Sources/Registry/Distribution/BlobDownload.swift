@@ -22,6 +22,7 @@ struct BlobDownload<Writer: BlobWriter> {
         var hash = ContentHash(descriptor.digest.algorithm)
         var received = try await replay(into: hash)
         var isPatched = received > 0
+        var mayStartAgain = true
         var attempt = 1
         while true {
             let before = received
@@ -44,13 +45,15 @@ struct BlobDownload<Writer: BlobWriter> {
                 }
                 try await restart()
                 // Pieces from several connections, or from an earlier process, may not fit: once, from the beginning.
-                guard isPatched else {
+                guard isPatched, mayStartAgain else {
                     throw RegistryError(
                         .contentMismatch,
                         "filesystem layer verification failed for digest \(descriptor.digest): \(what) from the registry "
-                            + "\(exchange.endpoint.name) has the digest \(digest): it was damaged on the way, or exchanged")
+                            + "\(exchange.endpoint.name) has the digest \(digest): it was damaged on the way, or exchanged"
+                    )
                 }
                 (hash, received, isPatched) = (ContentHash(descriptor.digest.algorithm), 0, false)
+                mayStartAgain = false
                 continue
             }
             if received - before >= Self.worthwhile { attempt = 1 }

@@ -34,7 +34,8 @@ extension Repository {
         guard descriptor.size >= 0, descriptor.size <= limit else {
             throw RegistryError(
                 .invalidResponse,
-                "the blob \(descriptor.digest) of \(reference.familiarName) has \(descriptor.size) bytes, and may have \(limit)")
+                "the blob \(descriptor.digest) of \(reference.familiarName) has \(descriptor.size) bytes, and may have \(limit)"
+            )
         }
         let writer = MemoryWriter()
         try await download(descriptor, into: writer)

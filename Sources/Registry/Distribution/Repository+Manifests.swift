@@ -64,7 +64,8 @@ extension Repository {
         if expected == nil, let text = response.headers.first(name: "Docker-Content-Digest") {
             guard let digest = try? Digest(text) else {
                 throw RegistryError(
-                    .invalidResponse, "\(what): the registry \(registry) gives it an invalid digest, \"\(text.prefix(200))\"")
+                    .invalidResponse,
+                    "\(what): the registry \(registry) gives it an invalid digest, \"\(text.prefix(200))\"")
             }
             expected = digest
         }

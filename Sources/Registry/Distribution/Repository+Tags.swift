@@ -49,14 +49,15 @@ struct Pages: Sendable {
             }
             let bytes = try await response.bytes(limit: client.configuration.manifestLimit, of: what)
             guard let value = try? JSONValue(parsing: bytes), value.object != nil else {
-                throw RegistryError(.invalidResponse, "\(what): the registry \(exchange.endpoint.name) gave no JSON object")
+                throw RegistryError(
+                    .invalidResponse, "\(what): the registry \(exchange.endpoint.name) gave no JSON object")
             }
             // An empty list is null, as Go writes it.
             names += (value[list]?.array ?? []).compactMap(\.string)
             guard names.count <= Self.limit else {
                 throw RegistryError(.invalidResponse, "\(what): there are more than \(Self.limit)")
             }
-            guard let link = response.headers.first(name: "Link").flatMap(Self.next),
+            guard let link = response.headers.first(name: "Link").flatMap(LinkHeader.next),
                 let address = response.address.resolving(link)
             else { return names }
             guard seen.insert(address).inserted else {
@@ -65,17 +66,5 @@ struct Pages: Sendable {
             }
             request = RegistryRequest(.GET, at: address, scopes: scopes)
         }
-    }
-
-    /// The target of `<…>; rel="next"`.
-    static func next(_ header: String) -> String? {
-        for link in header.split(separator: ",") {
-            guard let open = link.firstIndex(of: "<"), let close = link.lastIndex(of: ">"), open < close else {
-                continue
-            }
-            let parameters = link[close...].lowercased().filter { $0 != "\"" && $0 != " " }
-            if parameters.contains("rel=next") { return String(link[link.index(after: open)..<close]) }
-        }
-        return nil
     }
 }

@@ -152,6 +152,8 @@ struct BlobUpload<Reader: BlobReader> {
         let limit = repository.client.configuration.uploadChunkSize ?? .max
         // Whole, where nothing was sent and nothing forbids it.
         if offset == 0, blob.size <= limit { return try await finish(at: location, from: 0) }
+        // A registry that is out of step again and again is not getting anywhere.
+        var correctionsLeft = 10
         while offset < blob.size {
             let count = min(blob.size - offset, limit)
             var request = RegistryRequest(.PATCH, at: location, scopes: [repository.pushScope])
@@ -163,7 +165,8 @@ struct BlobUpload<Reader: BlobReader> {
             if response.status == 416 {
                 // Out of step: what the registry has is what counts.
                 await response.discard()
-                guard let state = try await status(of: location), state.1 != offset else {
+                correctionsLeft -= 1
+                guard correctionsLeft > 0, let state = try await status(of: location), state.1 != offset else {
                     throw await repository.failure(response, registry)
                 }
                 (location, offset) = state
@@ -188,7 +191,9 @@ struct BlobUpload<Reader: BlobReader> {
         if offset >= blob.size { request.headers.add(name: "Content-Length", value: "0") }
         request.isRepeatable = false
         let response = try await registry.send(request)
-        guard response.status == 201 || response.status == 204 else { throw await repository.failure(response, registry) }
+        guard response.status == 201 || response.status == 204 else {
+            throw await repository.failure(response, registry)
+        }
         await response.discard()
     }
 

@@ -85,7 +85,8 @@ extension RegistryError {
         let status = "received unexpected HTTP status: \(response.status)"
         let type = response.headers.first(name: "Content-Type") ?? ""
         if type.hasPrefix("text/html") || body.first == UInt8(ascii: "<") {
-            return "\(status), with a page in HTML: \(response.address.origin) may be no registry, or a proxy answers for it"
+            return
+                "\(status), with a page in HTML: \(response.address.origin) may be no registry, or a proxy answers for it"
         }
         let text = String(decoding: body.prefix(200), as: UTF8.self)
             .split(whereSeparator: \.isWhitespace).joined(separator: " ")

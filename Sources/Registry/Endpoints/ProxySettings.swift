@@ -81,7 +81,8 @@ public struct ProxySettings: Sendable, Equatable {
             }
             guard address.scheme == .http else {
                 throw RegistryError(
-                    .notSupported, "the proxy \(address.origin) wants TLS, which is not supported; use an http:// proxy")
+                    .notSupported, "the proxy \(address.origin) wants TLS, which is not supported; use an http:// proxy"
+                )
             }
             host = address.host.hasPrefix("[") ? String(address.host.dropFirst().dropLast()) : address.host
             port = address.port

@@ -3,129 +3,6 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// A request to a registry, before it is known where exactly it goes.
-struct RegistryRequest: Sendable {
-    var method: HTTPMethod
-    /// Below `/v2/`, or, for what an answer pointed to, a whole address.
-    var target: Target
-    var headers: HTTPHeaders = [:]
-    var body = RequestBody.none
-    var scopes: [String] = []
-    /// Whether it may be sent again after it may have reached the registry.
-    var isRepeatable = true
-    /// Where the path begins.
-    var root = "/v2/"
-    /// Whether a refusal is what is asked for.
-    var isAnonymous = false
-
-    enum Target: Sendable {
-        case path(String, query: [(String, String)] = [])
-        case address(WebAddress)
-    }
-
-    init(_ method: HTTPMethod, _ path: String, query: [(String, String)] = [], scopes: [String]) {
-        self.method = method
-        target = .path(path, query: query)
-        self.scopes = scopes
-    }
-
-    init(_ method: HTTPMethod, at address: WebAddress, scopes: [String]) {
-        self.method = method
-        target = .address(address)
-        self.scopes = scopes
-    }
-}
-
-/// The answer to a request: the head, and the body, which is still on its way.
-struct RegistryResponse: Sendable {
-    var status: Int
-    var headers: HTTPHeaders
-    let body: ResponseBody
-    /// Where it came from, after redirects.
-    var address: WebAddress
-
-    init(_ response: HTTPClientResponse, from address: WebAddress) {
-        status = Int(response.status.code)
-        headers = response.headers
-        body = ResponseBody(response.body)
-        self.address = address
-    }
-
-    /// The whole body.
-    /// - Throws: `RegistryError.invalidResponse` when it is longer than `limit` bytes.
-    func bytes(limit: Int, of what: String) async throws -> [UInt8] {
-        func tooLong() -> RegistryError {
-            RegistryError(
-                .invalidResponse, "\(what) from \(address.origin) is longer than the \(limit) bytes that it may have")
-        }
-        if let length = headers.first(name: "Content-Length").flatMap({ Int64($0) }), length > limit { throw tooLong() }
-        var bytes: [UInt8] = []
-        do {
-            for try await buffer in body {
-                guard bytes.count + buffer.readableBytes <= limit else { throw tooLong() }
-                bytes.append(contentsOf: buffer.readableBytesView)
-            }
-        } catch { throw RegistryError(transport: error, "read \(what)", address) }
-        return bytes
-    }
-
-    /// Takes a short body off the connection, so that it can be used again.
-    func discard() async {
-        var left = 64 << 10
-        do {
-            for try await buffer in body {
-                left -= buffer.readableBytes
-                if left < 0 { return }
-            }
-        } catch {}
-    }
-}
-
-/// The body of an answer, which can be read once: whoever comes second finds it empty.
-final class ResponseBody: AsyncSequence, Sendable {
-    typealias Element = ByteBuffer
-
-    private let body: Mutex<HTTPClientResponse.Body>
-
-    init(_ body: HTTPClientResponse.Body) { self.body = Mutex(body) }
-
-    func makeAsyncIterator() -> HTTPClientResponse.Body.AsyncIterator {
-        body.withLock { body in
-            defer { body = .bytes(ByteBuffer()) }
-            return body
-        }.makeAsyncIterator()
-    }
-}
-
-extension RegistryError {
-    /// A request that had no answer. Cancellation and errors of ours pass through `explained`.
-    init(transport error: any Error, _ doing: String, _ address: WebAddress) {
-        if let error = error as? RegistryError {
-            self = error
-            return
-        }
-        let place = "\(doing) \"\(address.withoutSecrets)\""
-        switch TransportFailure(error) {
-        case .connection(let reason, _):
-            self.init(
-                .unreachable,
-                "\(place): \(reason): the registry \(address.authority) cannot be reached, or the connection was lost; check "
-                    + "its name, the network and the proxy settings")
-        case .noTLS:
-            self.init(
-                .insecure,
-                "\(place): http: server gave HTTP response to HTTPS client; if that is as it should be, list "
-                    + "\(address.authority) in insecure-registries")
-        case .tls(let reason):
-            self.init(
-                .insecure,
-                "\(place): tls: failed to verify certificate: \(reason); put the authority's certificate into "
-                    + "/etc/docker/certs.d/\(address.authority)/ca.crt, or list the registry in insecure-registries")
-        case .other: self.init(.unreachable, "\(place): \(error)")
-        }
-    }
-}
-
 /// Talks with one endpoint: which scheme it speaks, who we are, redirects, and what to try again.
 final class Exchange: Sendable {
     let endpoint: Endpoint
@@ -189,12 +66,14 @@ final class Exchange: Sendable {
         }
         // An insecure registry may speak either.
         do {
-            let response = try await sendAuthorized(request, to: endpoint.address(.https, request.root + path).adding(query))
+            let response = try await sendAuthorized(
+                request, to: endpoint.address(.https, request.root + path).adding(query))
             schemes[endpoint] = .https
             return response
         } catch let error as Attempt.Failure {
             guard error.mayBePlain else { throw error }
-            let response = try await sendAuthorized(request, to: endpoint.address(.http, request.root + path).adding(query))
+            let response = try await sendAuthorized(
+                request, to: endpoint.address(.http, request.root + path).adding(query))
             schemes[endpoint] = .http
             return response
         }
@@ -251,7 +130,8 @@ final class Exchange: Sendable {
             await result.discard()
             guard let next = address.resolving(location) else {
                 throw RegistryError(
-                    .invalidResponse, "the registry \(endpoint.name) redirects to an invalid address, \"\(location.prefix(200))\"")
+                    .invalidResponse,
+                    "the registry \(endpoint.name) redirects to an invalid address, \"\(location.prefix(200))\"")
             }
             if address.scheme == .https, next.scheme == .http, !endpoint.isInsecure {
                 throw RegistryError(
@@ -269,37 +149,6 @@ final class Exchange: Sendable {
 
     /// As Go's client has it.
     private static let redirectLimit = 10
-}
-
-/// An attempt at a request that had no answer.
-enum Attempt {
-    struct Failure: Error {
-        var cause: any Error
-        var address: WebAddress
-
-        init(_ cause: any Error, at address: WebAddress) {
-            self.cause = cause
-            self.address = address
-        }
-
-        /// Whether another attempt makes sense.
-        var mayPass: Bool {
-            switch TransportFailure(cause) {
-            case .connection: true
-            case .noTLS, .tls, .other: false
-            }
-        }
-
-        /// Whether the server might answer without TLS.
-        var mayBePlain: Bool {
-            guard address.scheme == .https else { return false }
-            switch TransportFailure(cause) {
-            case .connection(_, let isStall): return !isStall
-            case .noTLS, .tls: return true
-            case .other: return false
-            }
-        }
-    }
 }
 
 /// Which scheme an insecure registry was found to speak.

@@ -24,7 +24,8 @@ enum TransportFailure {
             case .connectTimeout, .deadlineExceeded, .getConnectionFromPoolTimeout:
                 self = .connection("dial: i/o timeout", isStall: true)
             case .tlsHandshakeTimeout: self = .tls("TLS handshake timeout")
-            case .remoteConnectionClosed: self = .connection("the connection was closed: unexpected EOF", isStall: false)
+            case .remoteConnectionClosed:
+                self = .connection("the connection was closed: unexpected EOF", isStall: false)
             default: self = .connection(error.description, isStall: false)
             }
         case let error as NIOConnectionError: self = Self.connecting(error)

@@ -30,7 +30,9 @@ extension Repository {
     ) async throws {
         var seen: Set<Digest> = []
         // Layers that may not be passed on stay where their URLs say.
-        let layers = image.layers.filter { seen.insert($0.digest).inserted && !($0.urls ?? []).contains { !$0.isEmpty } }
+        let layers = image.layers.filter {
+            seen.insert($0.digest).inserted && !($0.urls ?? []).contains { !$0.isEmpty }
+        }
         for layer in layers { report(TransferProgress(layer, .pending)) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (number, layer) in layers.enumerated() {

@@ -76,7 +76,8 @@ extension Repository {
                     + "\(config.platform)")
         }
         guard config.os.isEmpty || config.os == "linux" else {
-            throw RegistryError(.platformMismatch, "\(name): image operating system \"\(config.os)\" cannot be used on this platform")
+            throw RegistryError(
+                .platformMismatch, "\(name): image operating system \"\(config.os)\" cannot be used on this platform")
         }
         return RemoteImage(
             repository: self, root: root, manifest: chosen, layers: manifest.layers, configBytes: bytes, config: config)
@@ -87,7 +88,8 @@ extension Repository {
     ) throws(RegistryError) -> Document {
         do throws(JSONError) { return try body() } catch {
             throw RegistryError(
-                .invalidResponse, "\(name): the registry \(reference.domain) has something else than \(what) there: \(error)")
+                .invalidResponse,
+                "\(name): the registry \(reference.domain) has something else than \(what) there: \(error)")
         }
     }
 }

@@ -38,7 +38,9 @@ public final class ContentStore: Sendable {
         let folder = try FileDescriptor.open("\(directory)/partial", [.readOnly, .directory])
         let limit = DateTime.now.seconds - seconds
         for entry in try folder.entries() {
-            guard let status = try folder.statusIfPresent(of: entry.bytes), status.modified.seconds <= limit else { continue }
+            guard let status = try folder.statusIfPresent(of: entry.bytes), status.modified.seconds <= limit else {
+                continue
+            }
             try folder.unlinkIfPresent(entry.bytes)
         }
     }

@@ -74,7 +74,8 @@ extension LayerStore {
         let parentLayer = try parent.map { parent in
             try context.read("find a layer") { try self.chain(parent, in: $0).first }
         }
-        let unpacked = try unpack(blob, from: nil, on: parentLayer??.directory, expected: nil, isVerified: false) { _ in }
+        let unpacked = try unpack(blob, from: nil, on: parentLayer??.directory, expected: nil, isVerified: false) { _ in
+        }
         let chain = try Self.chainIDs((parent.map { [$0] } ?? []) + [unpacked.diffID]).last ?? unpacked.diffID
         let lease = context.leases.take(chain.description)
         let layer = try context.chainLocks.with(chain.description) { () throws -> Layer in

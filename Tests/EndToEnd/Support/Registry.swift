@@ -91,7 +91,8 @@ final class HesitantRegistry {
     var host: String { "127.0.0.1:\(port)" }
     /// A line for each request for a layer: which, and the `Range`.
     var log: [String] {
-        (try? String(contentsOfFile: directory.file("log"), encoding: .utf8))?.split(separator: "\n").map(String.init) ?? []
+        (try? String(contentsOfFile: directory.file("log"), encoding: .utf8))?.split(separator: "\n").map(String.init)
+            ?? []
     }
 
     init() throws {
@@ -168,7 +169,9 @@ enum FreePort {
         let text = try Shell.check([
             "python3", "-c", "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])",
         ]).text
-        guard let port = Int(text) else { throw CommandFailure(command: ["python3"], output: Output(status: 0, stdout: text, stderr: "")) }
+        guard let port = Int(text) else {
+            throw CommandFailure(command: ["python3"], output: Output(status: 0, stdout: text, stderr: ""))
+        }
         return port
     }
 }

@@ -14,7 +14,9 @@ struct TestImage: Sendable {
 
     /// - Parameter sizes: the layers', in bytes.
     init(_ sizes: [Int] = [3000, 70_000], platform: (os: String, architecture: String) = ("linux", "amd64")) throws {
-        layers = sizes.enumerated().map { number, size in (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) } }
+        layers = sizes.enumerated().map { number, size in
+            (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) }
+        }
         let diffIDs = try layers.map { "\"\(try Self.digest($0))\"" }.joined(separator: ",")
         config = Array(
             #"{"architecture":"\#(platform.architecture)","os":"\#(platform.os)","rootfs":{"type":"layers","diff_ids":[\#(diffIDs)]}}"#
@@ -38,7 +40,9 @@ struct TestImage: Sendable {
 
     /// Answers for the repository `name` as a registry should.
     func respond(_ request: TestRequest, name: String = "app") -> TestAnswer {
-        guard let answer = try? answer(request, name) else { return .error(404, "BLOB_UNKNOWN", "blob unknown to registry") }
+        guard let answer = try? answer(request, name) else {
+            return .error(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        }
         return answer
     }
 
@@ -136,6 +140,8 @@ func withClient<Result: Sendable>(
 
 /// The registry's error that `body` ends with.
 func registryError(_ body: @Sendable () async throws -> Void) async -> RegistryError? {
-    do { try await body() } catch { return error as? RegistryError ?? RegistryError(.invalidInput, "another error: \(error)") }
+    do { try await body() } catch {
+        return error as? RegistryError ?? RegistryError(.invalidInput, "another error: \(error)")
+    }
     return nil
 }

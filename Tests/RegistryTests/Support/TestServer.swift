@@ -129,7 +129,9 @@ final class TestServer: Sendable {
                 context.flush()
                 return send(ByteBuffer(bytes: body), left: count, context)
             }
-            if !body.isEmpty { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil) }
+            if !body.isEmpty {
+                context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
+            }
             switch answer.ending {
             case .whole, .repeated, .silence: context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             case .stall: context.flush()
