@@ -190,6 +190,7 @@ struct BlobUpload<Reader: BlobReader> {
         request.body = offset < blob.size ? body(from: offset, count: blob.size - offset) : .none
         if offset >= blob.size { request.headers.add(name: "Content-Length", value: "0") }
         request.isRepeatable = false
+        request.isPatient = true
         let response = try await registry.send(request)
         guard response.status == 201 || response.status == 204 else {
             throw await repository.failure(response, registry)

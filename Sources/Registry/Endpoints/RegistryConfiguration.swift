@@ -23,6 +23,8 @@ public struct RegistryConfiguration: Sendable {
     public var connectTimeout = TimeAmount.seconds(30)
     /// How long nothing may come before a connection counts as lost.
     public var stallTimeout = TimeAmount.seconds(60)
+    /// How long a registry may think when it has got the last byte of a blob: some read it all once more.
+    public var commitTimeout = TimeAmount.minutes(15)
     /// The wait before the second attempt; each further one is twice as long, up to `longestWait`.
     public var firstWait = TimeAmount.milliseconds(500)
     /// Also the longest `Retry-After` that is waited for rather than reported.

@@ -118,7 +118,8 @@ final class Exchange: Sendable {
             let response: HTTPClientResponse
             do {
                 response = try await transport.send(
-                    request.method, address, headers: headers, body: request.body, isInsecure: isInsecure)
+                    request.method, address, headers: headers, body: request.body, isInsecure: isInsecure,
+                    isPatient: request.isPatient)
             } catch {
                 if error is CancellationError || Task.isCancelled { throw CancellationError() }
                 throw Attempt.Failure(error, at: address)

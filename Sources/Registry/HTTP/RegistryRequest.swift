@@ -13,6 +13,8 @@ struct RegistryRequest: Sendable {
     var scopes: [String] = []
     /// Whether it may be sent again after it may have reached the registry.
     var isRepeatable = true
+    /// Whether the answer may take its time.
+    var isPatient = false
     /// Where the path begins.
     var root = "/v2/"
     /// Whether a refusal is what is asked for.

@@ -14,9 +14,14 @@ final class Transport: Sendable {
     /// Hosts with the addresses to reach them at, instead of asking the resolver.
     private let addresses: [String: String]
 
+    private struct ClientKey: Hashable {
+        var proxy: ProxySettings.Proxy?
+        var isPatient: Bool
+    }
+
     private struct State {
-        /// One client for each proxy, since a client has one proxy or none.
-        var clients: [ProxySettings.Proxy?: HTTPClient] = [:]
+        /// A client has one proxy or none, and one idea of how long an answer may take.
+        var clients: [ClientKey: HTTPClient] = [:]
         var isShutDown = false
     }
 
@@ -40,11 +45,13 @@ final class Transport: Sendable {
     }
 
     /// Sends a request; the answer's body is still to come.
+    /// - Parameter isPatient: whether the answer may take its time, as that to the end of an upload may.
     /// - Throws: AsyncHTTPClient's and NIO's errors, which `RegistryError.init(transport:)` explains.
     func send(
-        _ method: HTTPMethod, _ address: WebAddress, headers: HTTPHeaders, body: RequestBody, isInsecure: Bool
+        _ method: HTTPMethod, _ address: WebAddress, headers: HTTPHeaders, body: RequestBody, isInsecure: Bool,
+        isPatient: Bool = false
     ) async throws -> HTTPClientResponse {
-        let client = try client(for: address)
+        let client = try client(for: address, isPatient: isPatient)
         var request = HTTPClientRequest(url: address.description)
         request.method = method
         request.headers = headers
@@ -65,23 +72,24 @@ final class Transport: Sendable {
         return try await client.execute(request, deadline: .distantFuture)
     }
 
-    private func client(for address: WebAddress) throws -> HTTPClient {
-        let proxy = try configuration.proxies.proxy(for: address)
+    private func client(for address: WebAddress, isPatient: Bool) throws -> HTTPClient {
+        let key = ClientKey(proxy: try configuration.proxies.proxy(for: address), isPatient: isPatient)
         return try state.withLock { state in
             guard !state.isShutDown else { throw CancellationError() }
-            if let client = state.clients[proxy] { return client }
-            let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings(proxy: proxy))
-            state.clients[proxy] = client
+            if let client = state.clients[key] { return client }
+            let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: settings(key))
+            state.clients[key] = client
             return client
         }
     }
 
-    private func settings(proxy: ProxySettings.Proxy?) -> HTTPClient.Configuration {
+    private func settings(_ key: ClientKey) -> HTTPClient.Configuration {
         var settings = HTTPClient.Configuration(
             // Redirects are followed with care for credentials, elsewhere.
             redirectConfiguration: .disallow,
             timeout: .init(
-                connect: configuration.connectTimeout, read: configuration.stallTimeout,
+                connect: configuration.connectTimeout,
+                read: key.isPatient ? configuration.commitTimeout : configuration.stallTimeout,
                 write: configuration.stallTimeout),
             // A digest is that of the bytes as they are.
             decompression: .disabled)
@@ -89,7 +97,7 @@ final class Transport: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         settings.connectionPool.idleTimeout = .seconds(15)
         settings.dnsOverride = addresses
-        if let proxy {
+        if let proxy = key.proxy {
             let parts = (proxy.login ?? "").split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             settings.proxy =
                 proxy.login == nil
