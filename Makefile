@@ -53,7 +53,7 @@ fuzz:
 
 ## bench: Dhow beside its peers, as ratios of medians
 bench: build
-	@python3 scripts/bench.py
+	@python3 scripts/bench
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system

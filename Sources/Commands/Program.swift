@@ -55,7 +55,7 @@ enum Commands {
         ]
         let order = { (command: Command<Action>) in common.firstIndex(of: command.name) ?? common.count }
         top.sort { (order($0), $0.name) < (order($1), $1.name) }
-        return top + [container, contextGroup, image, manifestGroup, systemGroup, volumeGroup]
+        return top + [container, contextGroup, image, manifestGroup, networkGroup, systemGroup, volumeGroup]
     }
 }
 

@@ -129,6 +129,7 @@ extension DaemonFlags {
         engine.debug = debug.value
         engine.registries = try registries.configuration(
             userAgent: "dhow/\(engine.version)", environment: variable)
+        engine.network = try network.configuration()
         return engine
     }
 

@@ -71,6 +71,8 @@ extension DaemonFlags.Kind {
         case .size: "size, such as \"64M\""
         case .list: "array of strings"
         case .map: "object of strings"
+        case .pools: "array of pools, such as [{\"base\": \"172.30.0.0/16\", \"size\": 24}]"
+        case .networkOptions: "object of objects of strings, by driver"
         case .ulimits: "object of limits, such as {\"nofile\": {\"Name\": \"nofile\", \"Soft\": 1024, \"Hard\": 2048}}"
         }
     }
@@ -86,6 +88,8 @@ extension DaemonFlags.Kind {
             guard let list = value.array else { return nil }
             let texts = list.compactMap(\.string)
             return texts.count == list.count ? texts : nil
+        case .pools: return Self.pools(value)
+        case .networkOptions: return Self.networkOptions(value)
         case .map:
             guard let object = value.object else { return nil }
             let texts = object.members.compactMap { member in member.value.string.map { "\(member.name)=\($0)" } }

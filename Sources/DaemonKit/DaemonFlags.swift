@@ -8,7 +8,7 @@ import JSON
 package struct DaemonFlags {
     /// How a key's JSON value becomes the text that its flag takes.
     enum Kind {
-        case boolean, text, integer, size, list, map, ulimits
+        case boolean, text, integer, size, list, map, ulimits, pools, networkOptions
     }
 
     struct Option {
@@ -55,6 +55,7 @@ package struct DaemonFlags {
     let shutdownTimeout: Flag<Int64>
     let idleExit: Flag<String>
     let registries: RegistryFlags
+    let network: NetworkFlags
 
     package init(defaults: DefaultPaths) {
         let flags = flags
@@ -101,6 +102,7 @@ package struct DaemonFlags {
             "idle-exit", nil, type: "duration",
             "Leave after so long (minutes, or as in 90s) without a client and a running container")
         registries = RegistryFlags(flags)
+        network = NetworkFlags(flags)
 
         options = [
             Option(flag: "data-root", key: "data-root", kind: .text),
@@ -132,22 +134,17 @@ package struct DaemonFlags {
             Option(flag: "dns-search", key: "dns-search", kind: .list),
             Option(flag: "shutdown-timeout", key: "shutdown-timeout", kind: .integer),
             Option(flag: "idle-exit", key: "idle-exit", kind: .text),
-        ]
-        options += RegistryFlags.options
+        ] + NetworkFlags.options + RegistryFlags.options
     }
 
     /// Flags of dockerd's that this version does not honour: refused by name rather than ignored.
     private static let absent: Set<String> = [
-        "add-runtime", "allow-nondistributable-artifacts", "api-cors-header", "authorization-plugin", "bip", "bip6",
-        "bridge", "cdi-spec-dir", "containerd", "containerd-namespace", "containerd-plugins-namespace",
-        "cpu-rt-period", "cpu-rt-runtime", "cri-containerd", "default-address-pool", "default-gateway",
-        "default-gateway-v6", "default-network-opt", "default-runtime", "experimental", "feature", "firewall-backend",
-        "fixed-cidr", "fixed-cidr-v6", "host-gateway-ip", "icc", "init-path",
-        "ip", "ip-forward", "ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6",
-        "metrics-addr", "mtu",
-        "network-control-plane-mtu", "node-generic-resource", "oom-score-adjust", "raw-logs",
-        "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
-        "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy", "userland-proxy-path", "userns-remap",
+        "add-runtime", "allow-nondistributable-artifacts", "api-cors-header", "authorization-plugin", "cdi-spec-dir",
+        "containerd", "containerd-namespace", "containerd-plugins-namespace", "cpu-rt-period", "cpu-rt-runtime",
+        "cri-containerd", "default-gateway", "default-gateway-v6", "default-runtime", "experimental", "feature",
+        "firewall-backend", "init-path", "metrics-addr", "network-control-plane-mtu", "node-generic-resource",
+        "oom-score-adjust", "raw-logs", "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
+        "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy-path", "userns-remap",
     ]
 
     /// Parses a command line, without the program's name.

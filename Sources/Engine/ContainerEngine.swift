@@ -1,4 +1,5 @@
 import Cgroups
+import ContainerNetwork
 import EngineModel
 import GRDB
 import Glibc
@@ -21,6 +22,7 @@ public final class ContainerEngine: Sendable {
     let work: BlockingWork
     let storage: DataRoot
     let store: ContainerStore
+    let networkStore: NetworkStore
     let monitors: MonitorClient
     let cgroups: CgroupHost
     let cgroupDriver: CgroupDriver
@@ -28,6 +30,10 @@ public final class ContainerEngine: Sendable {
     /// Identifies this installation.
     let instanceID: String
     let registry = ContainerRegistry()
+    let networks = NetworkRegistry()
+    let hostNetworking: HostNetworking
+    /// Held by whoever makes or removes a network.
+    let networkLock = AsyncLock()
     let execs = ExecRegistry()
     let events = EventBus()
     let users = UserCache()
@@ -62,9 +68,14 @@ public final class ContainerEngine: Sendable {
         if !configuration.isDurable { options.durability = .none }
         storage = try DataRoot(path: configuration.dataRoot, database: database, options: options)
         store = try ContainerStore(database)
+        networkStore = try NetworkStore(database)
         instanceID = try store.fact("instance") { Names.uuid() }
         try FileDescriptor.currentDirectory.makeDirectories(configuration.execRoot, mode: 0o711)
         try FileDescriptor.currentDirectory.makeDirectories(configuration.execRoot + "/containers", mode: 0o711)
+        // The usual daemon's table has the plain name; others on the host have their own.
+        let table = configuration.dataRoot == EngineConfiguration().dataRoot ? "dhow" : "dhow_" + instanceID.prefix(8)
+        hostNetworking = HostNetworking(
+            configuration.network, owner: instanceID, table: table, directory: configuration.execRoot, logger: logger)
         monitors = try MonitorClient(runtimePath: configuration.runtimePath)
         cgroups = try CgroupHost.current()
         cgroupDriver = try Self.chooseCgroupDriver(configuration, host)
@@ -128,6 +139,13 @@ public final class ContainerEngine: Sendable {
             health?.cancel()
             run?.connection.close()
         }
+        hostNetworking.close()
+        if activeContainerCount == 0 {
+            // The networks' rows bring them back at the next start.
+            do { try await work.run { try self.hostNetworking.leaveNothing() } } catch {
+                logger.warning("cannot remove the networks' interfaces and rules", metadata: ["error": "\(error)"])
+            }
+        }
         try? await work.run { try (self.store.database as? DatabasePool)?.close() }
         await registries.shutdown()
         await work.shutdown()
@@ -172,6 +190,7 @@ extension EngineError {
         case let error as StorageError: self.init(error)
         case let error as MonitorError: self.init(error)
         case let error as KernelError: self.init(.system, error.description)
+        case let error as NetworkError: self.init(error)
         case let error as CgroupError: self.init(.system, "\(error)")
         case let error as RegistryError: self.init(error)
         case let error as OCIError: self.init(.invalidParameter, "\(error)")
@@ -189,6 +208,16 @@ extension EngineError {
         case .ambiguous, .invalidInput, .digestMismatch, .limitExceeded, .platformMismatch: code = .invalidParameter
         case .notSupported: code = .notImplemented
         case .noSpace, .unusableRoot, .system: code = .system
+        }
+        self.init(code, error.message)
+    }
+
+    private init(_ error: NetworkError) {
+        let code: Code
+        switch error.code {
+        case .invalidArgument: code = .invalidParameter
+        case .notFound: code = .notFound
+        case .conflict, .exhausted, .notPermitted, .unavailable, .kernel: code = .system
         }
         self.init(code, error.message)
     }

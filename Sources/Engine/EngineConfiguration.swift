@@ -23,6 +23,7 @@ public struct EngineConfiguration: Sendable {
     public var defaultIpcMode = "private"
     /// What a container that asks for `default` gets.
     public var defaultNetwork = "bridge"
+    public var network = NetworkConfiguration()
     public var logDriver = "json-file"
     public var logOptions: [String: String] = [:]
     /// By name without `RLIMIT_`.

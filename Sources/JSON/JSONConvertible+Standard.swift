@@ -80,6 +80,11 @@ extension Dictionary: JSONConvertible where Key == String, Value: JSONConvertibl
         guard case .object(let object) = json else { throw .expected("an object", got: json) }
         self = [:]
         for (name, value) in object.members {
+            // To Go's decoder, whose clients these are, a null in a map is the zero value.
+            if value.isNull, Value.self == String.self, let empty = "" as? Value {
+                self[name] = empty
+                continue
+            }
             do throws(JSONError) { self[name] = try Value(json: value) } catch { throw error.inside(name) }
         }
     }

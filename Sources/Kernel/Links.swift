@@ -20,6 +20,8 @@ public struct Link: Sendable, Hashable {
 
     /// IFF_UP
     public var isUp: Bool { flags & 0x1 != 0 }
+    /// IFF_RUNNING: up, and the kernel has acted on its carrier.
+    public var isRunning: Bool { flags & 0x40 != 0 }
     /// IFF_LOOPBACK
     public var isLoopback: Bool { flags & 0x8 != 0 }
 
@@ -299,4 +301,11 @@ extension NetlinkSocket {
 
     /// All interfaces of the socket's namespace.
     public func links() throws(KernelError) -> [Link] { try query(.listLinks()).compactMap(Link.init) }
+
+    /// Makes an interface whose carrier has just come usable now rather than soon.
+    ///
+    /// The kernel acts on carriers from a queue: until it gets there, an interface drops what it is to send, a bridge what
+    /// comes from its port, and whoever asked for a neighbour asks again after a second. Since Linux 6.8 asking for the
+    /// interface empties the queue for it (`linkwatch_sync_dev`); before, this does nothing.
+    public func settleCarrier(of name: String) throws(KernelError) { _ = try query(.getLink(named: name)) }
 }

@@ -30,8 +30,13 @@ public struct NFTablesElements: Sendable {
     /// - Throws: `ENOENT` when the table, a set or an element to delete is not there; `EEXIST` when an element is there
     ///   with another value. Nothing is changed then.
     public func update(table: String, remove: [Element], add: [Element]) throws(KernelError) {
-        // NFNL_MSG_BATCH_BEGIN 16, NFNL_MSG_BATCH_END 17, for subsystem 10 (nf_tables) in network order.
-        var requests = [Self.frame(16)]
+        let requests = Self.requests(table: table, remove: remove, add: add)
+        if !requests.isEmpty { try socket.perform(NFTablesTransaction.framed(requests)) }
+    }
+
+    /// The messages of a transaction.
+    package static func requests(table: String, remove: [Element], add: [Element]) -> [NetlinkRequest] {
+        var requests: [NetlinkRequest] = []
         // NFT_MSG_DELSETELEM 14, NFT_MSG_NEWSETELEM 12
         for (elements, type, words) in [(remove, UInt16(14), "delete from"), (add, 12, "add to")] {
             for (set, members) in Dictionary(grouping: elements, by: \.set).sorted(by: { $0.key < $1.key }) {
@@ -42,23 +47,14 @@ public struct NFTablesElements: Sendable {
                 }
             }
         }
-        requests.append(Self.frame(17))
-        if requests.count > 2 { try socket.perform(requests) }
-    }
-
-    private static func frame(_ type: UInt16) -> NetlinkRequest {
-        var request = NetlinkRequest(type, .unacknowledged, operation: "change nftables")
-        request.append(bytes: [0, 0, 0, 10])
-        return request
+        return requests
     }
 
     private static func message(
         _ type: UInt16, _ words: String, _ table: String, _ set: String, _ elements: ArraySlice<Element>
     ) -> NetlinkRequest {
-        var request = NetlinkRequest(
-            10 << 8 | type, type == 12 ? [.create] : [], operation: "\(words) nftables set", subject: "\(table) \(set)")
-        // struct nfgenmsg: NFPROTO_INET 1, version, resource.
-        request.append(bytes: [1, 0, 0, 0])
+        var request = NFTablesTransaction.message(
+            type, type == 12 ? [.create] : [], .inet, operation: "\(words) nftables set", subject: "\(table) \(set)")
         // NFTA_SET_ELEM_LIST_TABLE 1, _SET 2, _ELEMENTS 3
         request.attribute(1, string: table)
         request.attribute(2, string: set)

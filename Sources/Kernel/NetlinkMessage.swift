@@ -74,7 +74,8 @@ public struct NetlinkRequest: Sendable {
         withUnsafeBytes(of: length) { bytes.replaceSubrange(start..<(start + 2), with: $0) }
     }
 
-    func finished(sequence: UInt32) -> [UInt8] {
+    /// The bytes that are sent, with their length and number.
+    package func finished(sequence: UInt32) -> [UInt8] {
         var bytes = bytes
         withUnsafeBytes(of: UInt32(bytes.count)) { bytes.replaceSubrange(0..<4, with: $0) }
         withUnsafeBytes(of: sequence) { bytes.replaceSubrange(8..<12, with: $0) }
@@ -147,7 +148,7 @@ public struct NetlinkAttributes: Sendable {
 
 extension ArraySlice<UInt8> {
     /// An integer in host order at `offset`; zero when it does not fit.
-    func integer<Value: FixedWidthInteger>(at offset: Int, as: Value.Type) -> Value {
+    package func integer<Value: FixedWidthInteger>(at offset: Int, as: Value.Type) -> Value {
         guard offset >= 0, offset + MemoryLayout<Value>.size <= count else { return 0 }
         return withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Value.self) }
     }

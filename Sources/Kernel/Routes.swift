@@ -74,8 +74,9 @@ extension NetlinkRequest {
         request.append(route.prefixLength)
         request.append(UInt16(0))
         request.append(UInt8(truncatingIfNeeded: min(route.table, 255)))
-        // RTPROT_BOOT; scope: universe 0 through a gateway, link 253 without one, nowhere 255 matches any in deletes.
-        request.append(UInt8(3))
+        // RTPROT_BOOT 3; in deletes 0 matches whoever added it. Scope: universe 0 through a gateway, link 253 without one;
+        // in deletes nowhere 255 matches any.
+        request.append(UInt8(type == 25 ? 0 : 3))
         let isDirect = route.gateway == nil && route.type == 1 && route.family == 2
         request.append(UInt8(type == 25 ? 255 : isDirect ? 253 : 0))
         request.append(route.type)

@@ -104,6 +104,11 @@ import Testing
             ].map { try NetworkSysctl.read($0) }
         }
         #expect(settings == ["1", "1", "0"])
+        let bridge = try host.netlink.link(named: "br-\(network.shortID)").index
+        let linkLocal: [UInt8] = [0xfe, 0x80] + [UInt8](repeating: 0, count: 13) + [1]
+        #expect(
+            try host.netlink.addresses(of: bridge).filter { $0.address.starts(with: [0xfe, 0x80]) }.map(\.address)
+                == [linkLocal])
         // The default route moves, and the first network is left while the container runs.
         try container.sandbox.setDefaultRoute(.v4, through: container.joined[1])
         #expect(try inner.routes().filter { $0.isDefault && $0.family == 2 }.map(\.interface) == [eth1.index])
@@ -115,6 +120,19 @@ import Testing
         // Its name is free again.
         try host.connect(container, 9, to: network, defaultRoutes: [])
         #expect(container.joined.last?.interface == "eth0")
+    }
+
+    /// Lost, it would be sent again after a second.
+    @Test func theFirstPacketToAContainerArrives() throws {
+        let host = try TestHost()
+        let network = try host.network(1, usesIPv6: true)
+        for last in 2..<8 {
+            let container = try host.container(last, on: network)
+            let servers = [try container.listen(80), try container.listen(80, .v6)]
+            #expect(try connects(from: host.namespace, to: container.address4, 80, milliseconds: 900))
+            #expect(try connects(from: host.namespace, to: container.address6, 80, milliseconds: 900))
+            withExtendedLifetime(servers) {}
+        }
     }
 
     @Test func leavesNothingBehind() throws {

@@ -13,13 +13,13 @@ import Testing
         #expect(try connects(from: a.namespace, to: b.address4, 80))
         #expect(try connects(from: host.namespace, to: b.address4, 80))
         // Masqueraded: the outside sees the host.
-        let outside = TestContainer(sandbox: host.outside)
+        let outside = try TestContainer(sandbox: host.outside)
         let far = try outside.listen(81)
         #expect(try connects(from: a.namespace, to: IPAddress("192.0.2.2"), 81))
         #expect(try acceptedPeer(far) == TestHost.hostAddress4)
         // Unpublished: the outside has no way in, though it has a route.
         #expect(try isBlocked(from: host.outside.namespace, to: b.address4, 80))
-        _ = server
+        withExtendedLifetime(server) {}
     }
 
     @Test(arguments: [IPFamily.v4, .v6], [true, false])
@@ -114,7 +114,7 @@ import Testing
                         family: 2, destination: [127, 0, 0, 1], prefixLength: 32, gateway: [192, 0, 2, 1],
                         interface: host.outside.netlink.link(named: "eth0").index)))
             #expect(try isBlocked(from: host.outside.namespace, to: .v4(.loopback), 8081))
-            _ = server
+            withExtendedLifetime(server) {}
         }
     }
 
@@ -128,7 +128,7 @@ import Testing
         #expect(try connects(from: host.namespace, to: target, 80))
         try host.publish(PublishedPort(.tcp, host: .v4(.any), 8080, to: target, 80), on: network)
         #expect(try connects(from: a.namespace, to: TestHost.hostAddress4, 8080))
-        _ = server
+        withExtendedLifetime(server) {}
     }
 
     @Test func keepsInternalNetworksIn() throws {
@@ -146,7 +146,7 @@ import Testing
         try host.publish(
             PublishedPort(.tcp, host: .v4(.any), 8080, to: #require(b.address4), 80), on: network)
         #expect(try isBlocked(from: host.outside.namespace, to: TestHost.hostAddress4, 8080))
-        _ = (server, far)
+        withExtendedLifetime((server, far)) {}
     }
 
     @Test func routesWithoutTranslation() throws {
@@ -170,7 +170,7 @@ import Testing
         let far = try TestContainer(sandbox: host.outside).listen(90)
         #expect(try connects(from: a.namespace, to: IPAddress("192.0.2.2"), 90))
         #expect(try acceptedPeer(far) == a.address4)
-        _ = servers
+        withExtendedLifetime(servers) {}
     }
 
     /// As nftables, as iptables over nftables and as iptables of old set it.
@@ -209,7 +209,7 @@ import Testing
             #expect(!left.contains("dhow"))
             #expect(left.contains("policy drop") || left.contains("-P FORWARD DROP"))
         }
-        _ = (server, far)
+        withExtendedLifetime((server, far)) {}
     }
 
     @Test func noticesAndRepairsAReload() throws {
@@ -247,7 +247,7 @@ import Testing
         }
         #expect(try isBlocked(from: host.outside.namespace, to: TestHost.hostAddress4, 8080))
         #expect(try connects(from: host.outside.namespace, to: TestHost.hostAddress4, 8081))
-        _ = server
+        withExtendedLifetime(server) {}
     }
 
     /// Runs an iptables in the calling thread's namespace; `nil` when it is missing or fails.
@@ -317,6 +317,6 @@ import Testing
         #expect(try connects(from: host.outside.namespace, to: TestHost.hostAddress4, 13000))
         try host.namespace.run { try host.firewall.unpublish(ports, on: network.id) }
         #expect(try isBlocked(from: host.outside.namespace, to: TestHost.hostAddress4, 13000))
-        _ = server
+        withExtendedLifetime(server) {}
     }
 }

@@ -19,6 +19,7 @@ final class TestHost {
     let netlink: NetlinkSocket
     let firewall: Firewall
     let driver: BridgeDriver
+    private let reception: AddressReception
 
     static let hostAddress4 = IPAddress("192.0.2.1")
     static let hostAddress6 = IPAddress("2001:db8:1::1")
@@ -40,28 +41,29 @@ final class TestHost {
             )
         }
         self.firewall = firewall
-        // The cable to the outside is usable at once.
-        for end in [namespace, outside.namespace] {
-            try end.run { try NetworkSysctl.ensure(["ipv6", "conf", "default", "accept_dad"], "0") }
-        }
+        reception = try AddressReception(namespace)
+        let outsideReception = try AddressReception(outside.namespace)
         try netlink.perform(
             .createLink(
                 .veth(peer: LinkSettings(name: "eth0", namespace: outside.namespace.descriptor)),
                 LinkSettings(name: "up0", isUp: true)))
-        for end in [namespace, outside.namespace] {
-            try end.run { try NetworkSysctl.ensure(["ipv6", "conf", "default", "accept_dad"], "1") }
-        }
         try outside.namespace.run { try bringLoopbackUp() }
         let inner = try netlink.link(named: "up0").index
         let outer = try outside.netlink.link(named: "eth0").index
         try outside.netlink.perform(.setLink(outer, isUp: true))
+        try netlink.settleCarrier(of: "up0")
+        try outside.netlink.settleCarrier(of: "eth0")
         for (socket, index, last) in [(netlink, inner, UInt8(1)), (outside.netlink, outer, 2)] {
             let v6: [UInt8] = [0x20, 1, 0x0d, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]
+            let linkLocal: [UInt8] = [0xfe, 0x80] + [UInt8](repeating: 0, count: 13) + [last]
             try socket.perform([
                 .addAddress(InterfaceAddress(interface: index, address: [192, 0, 2, last], prefixLength: 24)),
                 .addAddress(InterfaceAddress(interface: index, address: v6, prefixLength: 64)),
+                .addAddress(InterfaceAddress(interface: index, address: linkLocal, prefixLength: 64, scope: 253)),
             ])
         }
+        try reception.wait(for: [Self.hostAddress6])
+        try outsideReception.wait(for: [IPAddress("2001:db8:1::2")])
         // The outside knows a way to every container; whether it is let in is the firewall's business.
         try outside.netlink.perform([
             .addRoute(.default(via: [192, 0, 2, 1], interface: outer)),
@@ -90,6 +92,7 @@ final class TestHost {
         let network = NetworkSpecification(
             id: id, subnets: subnets, isInternal: isInternal, usesIPv4: usesIPv4, usesIPv6: usesIPv6, options: options)
         try namespace.run { try driver.create(network) }
+        try reception.wait(for: subnets.map(\.gateway))
         return network
     }
 
@@ -97,7 +100,7 @@ final class TestHost {
     func container(_ last: Int, on network: NetworkSpecification) throws -> TestContainer {
         let sandbox = try NetworkSandbox(NetworkNamespace.make())
         try sandbox.namespace.run { try bringLoopbackUp() }
-        let container = TestContainer(sandbox: sandbox)
+        let container = try TestContainer(sandbox: sandbox)
         try connect(container, last, to: network)
         return container
     }
@@ -117,6 +120,7 @@ final class TestHost {
             sysctls: sysctls)
         container.joined.append(
             try namespace.run { try driver.join(endpoint, to: network, in: container.sandbox) })
+        try container.reception.wait(for: [endpoint.address6?.address])
         container.address4 = container.address4 ?? endpoint.address4?.address
         container.address6 = container.address6 ?? endpoint.address6?.address
     }
@@ -133,7 +137,12 @@ final class TestContainer {
     var address6: IPAddress?
     var namespace: NetworkNamespace { sandbox.namespace }
 
-    init(sandbox: NetworkSandbox) { self.sandbox = sandbox }
+    fileprivate let reception: AddressReception
+
+    init(sandbox: NetworkSandbox) throws {
+        self.sandbox = sandbox
+        reception = try AddressReception(sandbox.namespace)
+    }
 
     /// Listens on all addresses of a family; the kernel takes connections without anyone's help.
     func listen(_ port: UInt16, _ family: IPFamily = .v4) throws -> FileDescriptor {
@@ -142,6 +151,34 @@ final class TestContainer {
             let socket = try Socket.bind(.stream, address: any, port: port)
             try Socket.listen(socket)
             return socket
+        }
+    }
+}
+
+/// Whether a namespace receives at its IPv6 addresses.
+///
+/// Even where an address is usable at once, the kernel joins its multicast group, at which neighbours ask for it, and then
+/// adds its local route, from a queue of its own. Until then packets are lost, and are sent again after a second: on a
+/// machine that is busy enough a connection fails.
+private struct AddressReception {
+    private let netlink: NetlinkSocket
+    private let changes: NetlinkSocket
+
+    /// To be made before the addresses are.
+    init(_ namespace: NetworkNamespace) throws {
+        // RTNLGRP_IPV6_ROUTE
+        (netlink, changes) = try namespace.run { (try NetlinkSocket(), try NetlinkSocket(.route, groups: [11])) }
+    }
+
+    func wait(for addresses: [IPAddress?]) throws {
+        let wanted = Set(addresses.compactMap { $0 }.filter { $0.family == .v6 }.map(\.bytes))
+        // RTN_LOCAL
+        while true {
+            let local = try netlink.routes(includingLocal: true).filter { $0.type == 2 }
+            if wanted.isSubset(of: local.map(\.destination)) { return }
+            let hasNews = try poll([PollRequest(changes.descriptor, .readable)], timeoutMilliseconds: 60_000)
+            try #require(hasNews.first?.contains(.readable) == true, "the kernel adds no local routes")
+            _ = try changes.receive()
         }
     }
 }

@@ -91,7 +91,7 @@ import Testing
                 == "unable to configure the daemon with file daemon.json: the following directives don't match any "
                 + "configuration option: foo, bar")
         #expect(refusal(["--nonsense"]).hasPrefix("unknown flag: --nonsense"))
-        #expect(refusal(["--bip", "10.0.0.1/8"]).hasPrefix("unsupported flag: --bip"))
+        #expect(refusal(["--rootless"]).hasPrefix("unsupported flag: --rootless"))
         #expect(refusal(["--tlsverify"]).hasPrefix("unsupported flag: --tlsverify"))
         #expect(refusal(["extra"]).contains("accepts no arguments"))
     }
@@ -153,5 +153,48 @@ import Testing
         #expect(
             line("a\nb", isJSON: true)
                 == #"{"id":"a b","level":"warning","msg":"a\nb","time":"1970-01-01T00:00:00.000000005Z"}"#)
+    }
+
+    // MARK: Networks
+
+    @Test func readsTheNetworkFlags() throws {
+        let network = try configure(
+            [
+                "--bip", "10.1.0.1/16", "--fixed-cidr", "10.1.5.0/24", "--ipv6", "--icc=false", "--userland-proxy=false",
+                "--mtu", "1400", "--ip", "127.0.0.1", "--default-address-pool", "base=10.9.0.0/16,size=24",
+                "--default-network-opt", "bridge=com.docker.network.driver.mtu=1300", "--host-gateway-ip", "10.1.0.1",
+            ]
+        ).engine.network
+        #expect(network.bridgeAddress4?.description == "10.1.0.1/16")
+        #expect(network.range4?.description == "10.1.5.0/24")
+        #expect(network.usesIPv6 && !network.allowsCommunication && !network.usesProxy && network.usesFirewall)
+        #expect(network.mtu == 1400)
+        #expect(network.hostBinding?.description == "127.0.0.1")
+        #expect(network.pools.map { "\($0.base) \($0.size)" } == ["10.9.0.0/16 24"])
+        #expect(network.defaultOptions == ["bridge": ["com.docker.network.driver.mtu": "1300"]])
+        #expect(network.hostGateways.map(\.description) == ["10.1.0.1"])
+    }
+
+    @Test func readsTheNetworkKeys() throws {
+        let network = try configure(
+            [],
+            file: """
+                {"default-address-pools": [{"base": "10.9.0.0/16", "size": 24}], "userland-proxy": false, "mtu": 1400,
+                 "default-network-opts": {"bridge": {"x": "y=z"}}, "bridge": "none"}
+                """
+        ).engine.network
+        #expect(network.pools.map { "\($0.base) \($0.size)" } == ["10.9.0.0/16 24"])
+        #expect(!network.usesProxy && network.mtu == 1400 && network.bridge == "none")
+        #expect(network.defaultOptions == ["bridge": ["x": "y=z"]])
+    }
+
+    @Test(arguments: [
+        ["--bip", "10.1.0.0/16"], ["--bip", "10.1.0.1"], ["--bip", "fd00::1/64"], ["--bip", "10.1.0.1/16", "-b", "br0"],
+        ["--bip", "10.1.0.1/16", "--fixed-cidr", "10.2.0.0/24"], ["--mtu", "20"], ["--ip", "localhost"],
+        ["--default-address-pool", "10.9.0.0/16"], ["--default-address-pool", "base=10.9.0.0/16,size=8"],
+        ["--default-network-opt", "bridge"], ["--host-gateway-ip", "x"], ["--ip6tables=false"],
+    ])
+    func refusesNetworksThatCannotBe(_ arguments: [String]) {
+        #expect(!refusal(arguments).isEmpty)
     }
 }

@@ -55,7 +55,7 @@ final class RuntimeTests {
         #expect(try await engine.containers(workshop.all).isEmpty)
         #expect(workshop.remains().isEmpty)
         await #expect(throws: EngineError.self) {
-            try await workshop.create(engine, ["true"]) { $0.hostConfig?.networkMode = "bridge" }
+            try await workshop.create(engine, ["true"]) { $0.hostConfig?.networkMode = "container:missing" }
         }
         await #expect(throws: EngineError.self) {
             try await workshop.create(engine, ["true"]) {

@@ -285,18 +285,4 @@ struct SpecificationTests {
             }.makeSpecification()
         }
     }
-
-    @Test func filesForTheNetwork() {
-        let text = NetworkFiles.resolvConf(
-            hostText: "# x\nnameserver 127.0.0.53\nnameserver 10.0.0.1\nsearch a b\n", servers: [], search: [],
-            options: [],
-            keepsLocal: false)
-        #expect(text == "nameserver 10.0.0.1\nsearch a b\n")
-        #expect(
-            NetworkFiles.resolvConf(
-                hostText: "search a", servers: ["1.1.1.1"], search: ["."], options: ["ndots:0"], keepsLocal: false)
-                == "nameserver 1.1.1.1\noptions ndots:0\n")
-        #expect(
-            NetworkFiles.hosts(extraHosts: ["foo:1.2.3.4", "six:fe80::1"]).hasSuffix("1.2.3.4\tfoo\nfe80::1\tsix\n"))
-    }
 }

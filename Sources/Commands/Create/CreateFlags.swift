@@ -139,7 +139,9 @@ package struct CreateFlags {
         flags.alias("net", of: "network")
         networkAlias = flags.strings("network-alias", "Further names in the network")
         flags.alias("net-alias", of: "network-alias")
-        link = flags.strings("link", "Link to another container")
+        link = flags.strings("link", "Link to another container") { (text) throws(FlagError) in
+            try OptionText.link(text)
+        }
         linkLocalIP = flags.strings("link-local-ip", "Link-local addresses")
         addHost = flags.strings("add-host", "Add a line to the hosts file (host:ip)") { (text) throws(FlagError) in
             try OptionText.extraHost(text)

@@ -28,6 +28,13 @@ enum OptionText {
         return inet_pton(AF_INET6, text, &v6) == 1
     }
 
+    /// Checks `CONTAINER` or `CONTAINER:ALIAS`.
+    static func link(_ text: String) throws(FlagError) -> String {
+        if text.isEmpty { throw .invalid("empty string specified for links") }
+        if text.count(where: { $0 == ":" }) > 1 { throw .invalid("bad format for links: \(text)") }
+        return text
+    }
+
     /// `name:address`, `name=address`, with `host-gateway` as an address too.
     static func extraHost(_ text: String) throws(FlagError) -> String {
         var (name, address): (String, String)

@@ -65,9 +65,8 @@ public struct NameServerSockets: Sendable {
     /// Opens both in the network namespace of the calling thread.
     ///
     /// A program in the container that serves names itself binds port 53 of every address, which fails while a socket
-    /// without its consent (`SO_REUSEADDR`) has port 53 of one. With port 0 the kernel chooses, and packets to
-    /// 127.0.0.11:53 must be redirected in the container's namespace to `datagramPort` and `listenerPort`, replies
-    /// back, as dockerd does it.
+    /// without its consent (`SO_REUSEADDR`) has port 53 of one: with port 0 the kernel chooses, and `open(in:)` leads
+    /// what is sent to port 53 there.
     public static func open(address: InternetAddress = Self.address, port: UInt16 = 53) throws(KernelError) -> Self {
         let endpoint = InternetEndpoint(address, port: port)
         return Self(

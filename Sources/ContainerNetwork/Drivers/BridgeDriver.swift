@@ -37,14 +37,15 @@ public struct BridgeDriver: NetworkDriver {
         netlink = try attempt("speak to the kernel about interfaces") { () throws(KernelError) in try NetlinkSocket() }
     }
 
-    /// What the default bridge is called: `docker0`, unless another engine has it.
+    /// What the default bridge is called: `docker0`, unless another engine has it; then `dhow0`, or the next number when
+    /// another of these daemons has that.
     public func defaultBridgeName() throws(NetworkError) -> String {
-        for name in ["docker0", "dhow0"] {
+        for name in ["docker0"] + (0..<100).map({ "dhow\($0)" }) {
             guard let link = try link(named: name) else { return name }
             if InterfaceMark(link.alias)?.owner == configuration.owner { return name }
         }
         throw NetworkError(
-            .conflict, "the interfaces docker0 and dhow0 both belong to someone else: name a bridge with --bridge")
+            .conflict, "the interfaces docker0 and dhow0 to dhow99 belong to someone else: name a bridge with --bridge")
     }
 
     private func link(named name: String) throws(NetworkError) -> Link? {
@@ -105,10 +106,8 @@ public struct BridgeDriver: NetworkDriver {
             try netlink.perform([
                 .createLink(.bridge(.init()), settings), .setLink(named: options.bridgeName, alias: mark.description),
             ])
-            // A kernel without IPv6 has nothing to withhold.
-            if !network.usesIPv6 {
-                try? netlink.perform(.setLink(named: options.bridgeName, withholdsLinkLocalAddress: true))
-            }
+            // With IPv6 it gets one of ours; a kernel without IPv6 has nothing to withhold.
+            try? netlink.perform(.setLink(named: options.bridgeName, withholdsLinkLocalAddress: true))
             return try netlink.link(named: options.bridgeName)
         }
     }
@@ -122,8 +121,8 @@ public struct BridgeDriver: NetworkDriver {
             }
             if network.usesIPv6 {
                 try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "disable_ipv6"], "0")
-                // While its link-local address is being checked, the bridge can ask for no neighbour, and packets to
-                // containers wait for seconds. The address comes from a random MAC address of ours.
+                // For the kernel's link-local address on a bridge of the user's: while it is being checked, the bridge can
+                // ask for no neighbour, and packets to containers wait for seconds.
                 try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "accept_dad"], "0")
                 // A container must not tell the host where to send.
                 try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "accept_ra"], "0")
@@ -131,6 +130,14 @@ public struct BridgeDriver: NetworkDriver {
             let present = Set(
                 isNew ? [] : try netlink.addresses(of: bridge.index).map { [$0.prefixLength] + $0.address })
             var requests: [NetlinkRequest] = []
+            // The kernel makes a link-local address in its own time, once the bridge has a port; one that is given is
+            // there for the first packet to the first container. Docker gives this one, too.
+            if network.usesIPv6, !present.contains(where: { $0[1...].starts(with: Self.linkLocalAddress[..<8]) }) {
+                requests.append(
+                    .addAddress(
+                        InterfaceAddress(
+                            interface: bridge.index, address: Self.linkLocalAddress, prefixLength: 64, scope: 253)))
+            }
             for subnet in network.subnets {
                 let family = subnet.prefix.family
                 guard let gateway = subnet.gateway, options.gatewayMode(family) != .isolated,
@@ -147,6 +154,9 @@ public struct BridgeDriver: NetworkDriver {
             try netlink.perform(requests)
         }
     }
+
+    /// fe80::1, of the bridge.
+    private static let linkLocalAddress: [UInt8] = [0xfe, 0x80] + [UInt8](repeating: 0, count: 13) + [1]
 
     /// The network as the firewall sees it.
     public static func firewallNetwork(_ network: NetworkSpecification, _ options: BridgeOptions) -> FirewallNetwork {
@@ -217,6 +227,11 @@ public struct BridgeDriver: NetworkDriver {
             try sandbox.configure(
                 interface, named: name, endpoint, gateways: isClosed ? [] : gateways.compactMap { $0 },
                 routesOnLink: false)
+            // The container's end is up, so both have a carrier now; the first port gives the bridge its own.
+            try attempt("bring up \(hostName)") { () throws(KernelError) in
+                try netlink.settleCarrier(of: hostName)
+                if !bridge.isRunning { try netlink.settleCarrier(of: bridge.name) }
+            }
         } catch {
             try? netlink.perform(.deleteLink(named: hostName))
             throw error

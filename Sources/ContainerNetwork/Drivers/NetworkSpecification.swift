@@ -89,6 +89,18 @@ public struct JoinedEndpoint: Hashable, Sendable {
     public var gateway6: IPAddress?
     /// Whether the default route leads to the link rather than to a gateway (ipvlan l3).
     public var routesOnLink: Bool
+
+    public init(
+        interface: String, macAddress: MACAddress, hostInterface: String? = nil, gateway4: IPAddress? = nil,
+        gateway6: IPAddress? = nil, routesOnLink: Bool = false
+    ) {
+        self.interface = interface
+        self.macAddress = macAddress
+        self.hostInterface = hostInterface
+        self.gateway4 = gateway4
+        self.gateway6 = gateway6
+        self.routesOnLink = routesOnLink
+    }
 }
 
 /// Makes networks of one kind on the host, and connects containers to them.

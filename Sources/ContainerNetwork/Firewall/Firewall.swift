@@ -19,15 +19,18 @@ public final class Firewall: Sendable {
         /// Whether the host forwards nothing but containers' packets: for when it was Dhow that turned forwarding on
         /// (dockerd sets the policy of FORWARD to DROP then, unless `ip-forward-no-drop`).
         public var dropsForeignForwarding: Bool
+        /// `--iptables=false`: nothing is done to nftables; whoever says so sees to rules of his own.
+        public var isEnabled: Bool
 
         public init(
             table: String = "dhow", mark: UInt32 = 0x0100_0000, translatesLoopback: Bool = false,
-            dropsForeignForwarding: Bool = false
+            dropsForeignForwarding: Bool = false, isEnabled: Bool = true
         ) {
             self.table = table
             self.mark = mark
             self.translatesLoopback = translatesLoopback
             self.dropsForeignForwarding = dropsForeignForwarding
+            self.isEnabled = isEnabled
         }
     }
 
@@ -49,6 +52,17 @@ public final class Firewall: Sendable {
     private let state = Mutex(State())
 
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
+
+    /// Says what the table is to hold, without making it yet: for the start of a daemon whose containers run. The first
+    /// `add` then makes all of it in one transaction, so that nothing that is published is closed for a moment.
+    /// - Parameter ports: by network.
+    public func declare(_ networks: [FirewallNetwork], ports: [String: Set<PublishedPort>]) {
+        state.withLock { state in
+            for network in networks { state.networks[network.id] = network }
+            for (id, ports) in ports where state.networks[id] != nil { state.ports[id, default: []].formUnion(ports) }
+            rebuildElements(&state)
+        }
+    }
 
     // MARK: Networks
 
@@ -222,6 +236,7 @@ public final class Firewall: Sendable {
     }
 
     private func install(_ state: inout State) throws(NetworkError) {
+        guard configuration.isEnabled else { return }
         let library = try Self.library(&state)
         let host = HostForwarding(library: library, mark: configuration.mark, table: configuration.table)
         let isNeeded = try host.accept()
@@ -236,6 +251,7 @@ public final class Firewall: Sendable {
     }
 
     private func uninstall(_ state: inout State) throws(NetworkError) {
+        guard configuration.isEnabled else { return }
         let library = try Self.library(&state)
         // Adding first makes deleting one that is not there no error.
         try library.run("add table inet \(configuration.table)\ndelete table inet \(configuration.table)\n")
@@ -245,7 +261,7 @@ public final class Firewall: Sendable {
 
     /// Changes elements of networks, or makes the table when it is not there (the state is already as it should be).
     private func write(_ state: inout State, remove: [FirewallElement], add: [FirewallElement]) throws(NetworkError) {
-        guard state.isInstalled else { return try install(&state) }
+        guard state.isInstalled, configuration.isEnabled else { return try install(&state) }
         let commands =
             FirewallElement.deleting(remove, from: configuration.table)
             + FirewallElement.adding(add, to: configuration.table)
@@ -262,7 +278,7 @@ public final class Firewall: Sendable {
     private func writePorts(_ state: inout State, remove: [FirewallElement], add: [FirewallElement])
         throws(NetworkError)
     {
-        if remove.isEmpty && add.isEmpty { return }
+        if remove.isEmpty && add.isEmpty || !configuration.isEnabled { return }
         func binary(_ elements: [FirewallElement]) -> [NFTablesElements.Element] {
             elements.compactMap { element in
                 element.binary.map { .init(set: element.place.set, key: $0.key, value: $0.value) }

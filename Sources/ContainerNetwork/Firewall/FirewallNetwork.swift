@@ -9,7 +9,8 @@ public enum GatewayMode: String, Sendable, CaseIterable {
     /// Nothing, and the bridge has no address of its own.
     case isolated
 
-    var translates: Bool { self == .nat || self == .natUnprotected }
+    /// Whether published ports lead to containers by address translation.
+    public var translates: Bool { self == .nat || self == .natUnprotected }
 }
 
 /// A bridge network as the firewall sees it.

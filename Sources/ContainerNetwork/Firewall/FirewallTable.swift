@@ -1,6 +1,15 @@
 /// The table's text: what does not depend on networks and ports. Those are only elements of sets and maps, so a packet
 /// costs the same however many there are, and adding one touches nothing else.
 enum FirewallTable {
+    /// The end of the forward chain where it was Dhow that made a router of the host. Bridges that are not ours are
+    /// another engine's, which guards them itself: a drop here would be final.
+    private static let foreign = """
+        ct state established,related accept
+        meta iifkind "bridge" accept
+        meta oifkind "bridge" accept
+        drop
+        """
+
     /// The table without elements, replacing one that is there, as one transaction.
     ///
     /// - Parameters:
@@ -74,7 +83,7 @@ enum FirewallTable {
                 meta nfproto ipv4 oifname vmap @to4
                 meta nfproto ipv6 oifname vmap @to6
                 iifname @bridges goto allow
-                \(dropsForeignForwarding ? "ct state established,related accept\ndrop" : "")
+                \(dropsForeignForwarding ? foreign : "")
             }
             # Some bridges route 127.0.0.0/8 (route_localnet): nobody outside may make use of it.
             chain loopback-guard {

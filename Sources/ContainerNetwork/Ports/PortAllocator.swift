@@ -109,8 +109,8 @@ public final class PortAllocator: Sendable {
             if let other {
                 throw NetworkError(
                     .conflict,
-                    "cannot publish \(text(address, port))/\(networkProtocol): container \(other.value) has the port "
-                        + "(at \(other.key)); choose another, or remove that container")
+                    "Bind for \(text(address, port)) failed: port is already allocated: container \(other.value) has it for "
+                        + "\(networkProtocol) at \(other.key); choose another, or remove that container")
             }
         }
         var bindings: [PortReservation.Binding] = []
@@ -151,7 +151,9 @@ public final class PortAllocator: Sendable {
             switch error.code.name {
             case "EADDRINUSE":
                 throw NetworkError(
-                    .conflict, "\(what): another process of the host uses the port", cause: error)
+                    .conflict,
+                    "failed to bind host port for \(text(address, port))/\(networkProtocol): address already in use: another "
+                        + "process of the host has the port", cause: error)
             case "EADDRNOTAVAIL":
                 throw NetworkError(.invalidArgument, "\(what): the host has no address \(address)", cause: error)
             case "EPROTONOSUPPORT", "ESOCKTNOSUPPORT":

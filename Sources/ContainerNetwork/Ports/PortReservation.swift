@@ -25,10 +25,11 @@ public final class PortReservation: Sendable {
 
     /// Makes the sockets drop what comes to them: for when nobody serves them (translation takes the traffic away
     /// before it gets here, and what it leaves must not pile up in their queues).
-    public func discardTraffic() throws(NetworkError) {
+    /// - Parameter family: of the sockets; `nil` for all.
+    public func discardTraffic(_ family: IPFamily? = nil) throws(NetworkError) {
         // BPF_RET | BPF_K with 0: keep no byte.
         let program = [ck_sock_filter(code: 0x06, jt: 0, jf: 0, k: 0)]
-        for binding in bindings {
+        for binding in bindings where family == nil || binding.address.family == family {
             guard let socket = binding.socket else { continue }
             let result = program.withUnsafeBufferPointer { program in
                 var header = ck_sock_fprog(len: 1, filter: program.baseAddress)

@@ -25,15 +25,18 @@ extension ContainerEngine {
             throw EngineError.invalid(
                 "Invalid container name (\(wantedName)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
         }
+        let exposed = request.config.exposedPorts ?? [:]
         let image = try findImage(request.config.image, platform: platform)
         if platform.isEmpty { try image.requireRunnable() }
         if let json = image.config.config?.json { request.config.inherit(try ContainerConfig(json: json)) }
         if request.config.entrypoint?.isEmpty ?? true, request.config.cmd?.isEmpty ?? true {
             throw EngineError.invalid("no command specified")
         }
+        // No limit, in whatever number.
+        if let limit = host.resources.pidsLimit, limit <= 0 { host.resources.pidsLimit = nil }
         try ContainerValidation.check(&request.config)
         try ContainerValidation.check(host)
-        try checkConflicts(request.config, host)
+        try checkConflicts(request.config, host, exposed: !exposed.isEmpty)
         var warnings = try ResourceValidation.check(&host.resources, on: self.host, isUpdate: false)
         try complete(&host)
         request.hostConfig = host
@@ -51,6 +54,8 @@ extension ContainerEngine {
         record.config = request.config
         record.hostConfig = host
         record.networkingConfig = request.networkingConfig
+        try EndpointRequests.complete(&record)
+        _ = try PortPlan(record.config, record.hostConfig)
         record.name = try reserveName(wantedName, for: record.id)
         do {
             let container = try build(&record, on: image.chainID)
@@ -88,7 +93,10 @@ extension ContainerEngine {
 
     // MARK: Checks
 
-    private func checkConflicts(_ config: ContainerConfig, _ host: HostConfig) throws(EngineError) {
+    /// - Parameter exposed: whether the request itself, rather than the image, exposes ports.
+    private func checkConflicts(
+        _ config: ContainerConfig, _ host: HostConfig, exposed: Bool
+    ) throws(EngineError) {
         if host.utsMode == "host", !config.hostname.isEmpty {
             throw .invalid("conflicting options: hostname and the UTS mode")
         }
@@ -96,6 +104,12 @@ extension ContainerEngine {
             if !config.hostname.isEmpty { throw .invalid("conflicting options: hostname and the network mode") }
             if !(host.portBindings?.isEmpty ?? true) || host.publishAllPorts {
                 throw .invalid("conflicting options: port publishing and the container type network mode")
+            }
+            if exposed { throw .invalid("conflicting options: port exposing and the container type network mode") }
+            if !(host.links?.isEmpty ?? true) {
+                throw .invalid(
+                    "conflicting options: container type network can't be used with links. This would result in undefined "
+                        + "behavior")
             }
             if !(host.dns?.isEmpty ?? true) { throw .invalid("conflicting options: dns and the network mode") }
             if !(host.extraHosts?.isEmpty ?? true) {
@@ -182,18 +196,18 @@ extension ContainerEngine {
             + processors.map { "/sys/devices/system/cpu/cpu\($0)/thermal_throttle" }.filter(HostFiles.exists)
     }()
 
-    /// What network a container gets that asks for `mode`. The one place that says which modes exist.
+    /// What network a container gets that asks for `mode`.
     func network(_ mode: String) throws(EngineError) -> String {
-        let mode = mode.isEmpty || mode == "default" ? configuration.defaultNetwork : mode
-        if mode == "none" || mode == "host" { return mode }
+        var mode = mode
+        if mode.isEmpty || mode == "default" {
+            mode = configuration.network.bridge == "none" ? "none" : configuration.defaultNetwork
+        }
         if let other = ContainerReference(mode) {
             guard !other.name.isEmpty else { throw .invalid("invalid network mode: \(mode)") }
             return mode
         }
-        throw EngineError(
-            .notImplemented,
-            "the network \"\(mode)\" is not available: this version has no bridge networks yet; use --network none, "
-                + "--network host or --network container:<name or id>")
+        // Whether there is such a network is asked when it is needed: at the start.
+        return mode
     }
 
     private func complete(_ config: inout ContainerConfig, _ id: String, _ host: HostConfig) {

@@ -1,3 +1,4 @@
+import ContainerNetwork
 import EngineModel
 
 /// Docker's checks of a request that need no knowledge of the host.
@@ -75,10 +76,6 @@ package enum ContainerValidation {
             throw EngineError(
                 .notImplemented, "could not select device driver \(what): device requests are not supported")
         }
-        guard host.links?.isEmpty ?? true else {
-            throw EngineError(
-                .notImplemented, "links between containers need a bridge network, which this version lacks")
-        }
         if !host.cgroup.isEmpty {
             throw EngineError(.notImplemented, "joining another container's cgroup is not supported")
         }
@@ -120,7 +117,7 @@ package enum ContainerValidation {
         let address = entry[entry.index(after: colon)...]
         guard !entry.contains(where: { $0.isNewline || $0 == " " || $0 == "\t" }) else { throw invalid }
         if address == "host-gateway" { return }
-        guard IPAddress.isValid(address) else {
+        guard IPAddress(address) != nil else {
             throw .invalid("invalid IP address in add-host: \"\(address)\"")
         }
     }

@@ -32,6 +32,7 @@ extension ContainerEngine {
         run.connection.close()
         stopHealthChecks(container)
         execs.end(ofContainer: container.id)
+        await releaseNetwork(of: container)
         let status = container.status
         let restarts = shouldRestart(container)
         if restarts { container.change { $0.status.phase = .restarting } }

@@ -11,6 +11,8 @@ extension ContainerEngine {
         let (rows, failures) = try await blocking { try self.store.load() }
         for failure in failures { logger.error("cannot read a container's row", metadata: ["row": "\(failure)"]) }
         for (record, status) in rows { registry.insert(Container(record, status)) }
+        let containers = registry.all
+        try await blocking { try self.recoverNetworks(containers) }
         // A row that cannot be read still owns what it names: nothing is swept then.
         let mayCleanUp = failures.isEmpty
         await withTaskGroup(of: Void.self) { group in
@@ -21,6 +23,7 @@ extension ContainerEngine {
             try await blocking {
                 self.sweepCgroups()
                 try self.sweepLayers()
+                try self.sweepNetworks()
                 try self.sweepVolumes()
             }
         }
@@ -42,6 +45,7 @@ extension ContainerEngine {
         if let (connection, state) = try? await connect(directory, signals) {
             if await adopt(container, connection, state, signals) { return }
         }
+        try? await blocking { self.forgetNetwork(of: container.id) }
         let exit = try? await blocking { try ExitRecord.read(directory: directory) }
         if let exit, exit.finishedAt > status.finishedAt || status.isRunning {
             _ = record(exit, of: container)
@@ -88,6 +92,7 @@ extension ContainerEngine {
             inner.status.isOOMKilled = state.oomKilled
             if state.startedAt > 0 { inner.status.startedAt = state.startedAt }
         }
+        await adoptNetwork(of: container, processID: state.processID)
         execs.adopt(state.execs, container: container)
         try? await blocking { try self.save(container) }
         watch(run, signals, of: container)

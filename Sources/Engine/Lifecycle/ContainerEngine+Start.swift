@@ -12,6 +12,7 @@ extension ContainerEngine {
     ///   started.
     public func startContainer(_ name: String) async throws {
         let container = try registry.find(name)
+        var hasFailed = false
         do throws(EngineError) {
             try await container.lock.withLock { () async throws(EngineError) in
                 switch container.status.phase {
@@ -23,10 +24,13 @@ extension ContainerEngine {
                 }
                 cancelRestart(of: container)
                 container.change { $0.restartDelay.reset() }
-                try await launch(container, isRestart: false)
+                do throws(EngineError) { try await launch(container, isRestart: false) } catch {
+                    hasFailed = true
+                    throw error
+                }
             }
         } catch {
-            if error.code != .notModified, error.code != .conflict, container.record.hostConfig.autoRemove {
+            if hasFailed, container.record.hostConfig.autoRemove {
                 try? await removeContainer(container.id, force: true, removesVolumes: true)
             }
             throw error
@@ -35,8 +39,8 @@ extension ContainerEngine {
 
     /// Starts a container; its lock is held.
     ///
-    /// The order matters: the exit is watched before it can happen, clients that wait are attached before the first
-    /// byte, and only then the program runs.
+    /// The order matters: the exit is watched before it can happen, networks are joined and clients that wait are
+    /// attached before the first byte, and only then the program runs.
     func launch(_ container: Container, isRestart: Bool) async throws(EngineError) {
         if isClosed { throw EngineError(.unavailable, "the daemon is shutting down") }
         let waiting = container.change { state in
@@ -51,9 +55,14 @@ extension ContainerEngine {
                 self.post(container, "oom")
             },
             whenExecExited: { [weak self] id, code in self?.execExited(id, code) })
+        var isSpawned = false
         do {
             let (connection, specification) = try await blocking { try self.spawn(container, signals) }
+            isSpawned = true
             let processID = try await created(signals)
+            if let network = container.read({ $0.network }) {
+                try await joinNetworks(container, network, processID: processID)
+            }
             let run = ContainerRun(
                 connection: connection, processID: processID, isTerminal: container.record.config.tty,
                 cgroupsPath: specification.linux?.cgroupsPath ?? "")
@@ -80,7 +89,7 @@ extension ContainerEngine {
             post(container, "start")
             startHealthChecks(container, run)
         } catch {
-            throw await startFailed(container, signals, EngineError(wrapping: error))
+            throw await startFailed(container, isSpawned ? signals : nil, EngineError(wrapping: error))
         }
     }
 
@@ -93,8 +102,9 @@ extension ContainerEngine {
     }
 
     /// Cleans up after a start that failed, and gives the error in Docker's words.
+    /// - Parameter signals: of the monitor, if there was one.
     private func startFailed(
-        _ container: Container, _ signals: RunSignals, _ error: EngineError
+        _ container: Container, _ signals: RunSignals?, _ error: EngineError
     ) async -> EngineError {
         let run = container.run
         if let run {
@@ -102,13 +112,14 @@ extension ContainerEngine {
             try? await run.connection.shutdown()
         }
         // The monitor cleans up by itself; when it does not, or was lost, its cgroup is taken from under it.
-        if case .exited? = try? await signals.ended.get(within: .seconds(5)) {
+        if let signals, case .exited? = try? await signals.ended.get(within: .seconds(5)) {
         } else {
             let directory = runDirectory(container.id)
             try? await blocking { self.destroyRemains(directory, of: container.id) }
         }
+        await releaseNetwork(of: container)
         var error = error
-        let code = error.exitCode ?? (error.code == .invalidParameter ? 128 : 125)
+        let code = error.exitCode ?? 128
         let words = error.message
         if code == 127, !words.contains("executable file not found"), !words.contains("no such file or directory") {
             error.message += ": executable file not found in $PATH"
@@ -139,7 +150,9 @@ extension ContainerEngine {
         _ container: Container, _ signals: RunSignals
     ) throws -> (MonitorConnection, RuntimeSpec) {
         let record = container.record
-        let inputs = try specificationInputs(record)
+        let network = try takeNetwork(for: container)
+        container.change { $0.network = network }
+        let inputs = try specificationInputs(record, network?.record)
         let specification = try inputs.makeSpecification()
         let directory = runDirectory(record.id)
         try FileDescriptor.currentDirectory.makeDirectories(directory, mode: 0o700)
@@ -191,7 +204,9 @@ extension ContainerEngine {
 
     // MARK: What the specification needs
 
-    private func specificationInputs(_ record: ContainerRecord) throws -> SpecificationInputs {
+    private func specificationInputs(
+        _ record: ContainerRecord, _ network: RunNetworkRecord?
+    ) throws -> SpecificationInputs {
         let host = record.hostConfig
         var inputs = SpecificationInputs(
             record: record, host: self.host, configuration: configuration,
@@ -206,7 +221,8 @@ extension ContainerEngine {
         }
         inputs.shmDirectory = try sharedMemory(of: host.ipcMode, id: record.id)
         inputs.hostname = record.config.hostname
-        inputs.etcFiles = try etcFiles(record)
+        inputs.etcFiles = try etcFiles(record, network)
+        inputs.linkEnvironment = try linkEnvironment(record)
         for mount in record.mounts {
             switch mount.kind {
             case .volume:
@@ -256,33 +272,6 @@ extension ContainerEngine {
         } catch {
             throw EngineError(.system, "error while creating mount source path '\(mount.source)': \(error)")
         }
-    }
-
-    /// Writes the files for `/etc`; a container that shares another's network also shares its files.
-    private func etcFiles(_ record: ContainerRecord) throws -> [(path: String, source: String)] {
-        var owner = record
-        if let other = ContainerReference(record.hostConfig.networkMode) {
-            owner = try registry.find(other.name).record
-        }
-        let directory = storage.containers.directory(of: owner.id)
-        if owner.id == record.id {
-            let host = record.hostConfig
-            let isHostNetwork = host.networkMode == "host"
-            let resolv = NetworkFiles.resolvConf(
-                hostText: HostFiles.text("/etc/resolv.conf") ?? "",
-                servers: host.dns.flatMap { $0.isEmpty ? nil : $0 } ?? configuration.dns,
-                search: host.dnsSearch.flatMap { $0.isEmpty ? nil : $0 } ?? configuration.dnsSearch,
-                options: host.dnsOptions.flatMap { $0.isEmpty ? nil : $0 } ?? configuration.dnsOptions,
-                keepsLocal: isHostNetwork)
-            var hosts = NetworkFiles.hosts(extraHosts: host.extraHosts ?? [])
-            if isHostNetwork, let text = HostFiles.text("/etc/hosts") {
-                hosts = text + NetworkFiles.entries(host.extraHosts ?? [], hostGateway: "127.0.0.1")
-            }
-            try HostFiles.replace("\(directory)/resolv.conf", resolv)
-            try HostFiles.replace("\(directory)/hosts", hosts)
-            try HostFiles.replace("\(directory)/hostname", record.config.hostname + "\n")
-        }
-        return ["resolv.conf", "hostname", "hosts"].map { ("/etc/\($0)", "\(directory)/\($0)") }
     }
 
     /// Where and how the monitor logs.

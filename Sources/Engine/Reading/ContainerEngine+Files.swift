@@ -29,7 +29,11 @@ extension ContainerEngine {
     }
 
     private func treeMounts(_ record: ContainerRecord) throws -> [TreeMount] {
-        try record.mounts.compactMap { mount in
+        let destinations = Set(record.mounts.map(\.destination))
+        // What a start put into /etc, for one that was started.
+        let etc = etcPaths(record).filter { !destinations.contains($0.path) && HostFiles.exists($0.source) }
+            .map { TreeMount(source: $0.source, subpath: "", destination: $0.path, isWritable: true) }
+        return etc + (try record.mounts.compactMap { mount in
             var source = mount.source
             switch mount.kind {
             case .tmpfs: return nil
@@ -42,7 +46,7 @@ extension ContainerEngine {
             guard HostFiles.exists(source) else { return nil }
             return TreeMount(
                 source: source, subpath: mount.subpath, destination: mount.destination, isWritable: mount.isWritable)
-        }
+        })
     }
 
     /// What a container changed in its image's tree.

@@ -32,12 +32,15 @@ extension ContainerEngine {
         let running = execs.running(inContainer: record.id)
         result.execIDs = running.isEmpty ? nil : running
         result.hostConfig = record.hostConfig
+        if record.hostConfig.networkMode == "bridge" {
+            // As Docker shows links of the default bridge, whose names are paths.
+            result.hostConfig.links = record.hostConfig.links.map { links in
+                Self.links(links).map { "/\($0.value):/\(record.name)/\($0.key)" }.sorted()
+            }
+        }
         result.mounts = record.mounts.filter { $0.kind != .tmpfs || $0.isFromMounts }.map(\.mountPoint)
         result.config = record.config
-        result.networkSettings.networks = Self.networks(record)
-        for (port, bindings) in record.hostConfig.portBindings ?? [:] where status.isRunning {
-            result.networkSettings.ports?[port] = bindings
-        }
+        result.networkSettings = networkSettings(container)
         let (graph, bytes) = try await blocking {
             (
                 try self.graphDriver(record.id, record.driver),
@@ -111,6 +114,9 @@ extension ContainerEngine {
             }
             container.change { $0.record.name = new }
             registry.release(old, of: container.id)
+            if let run = container.read({ $0.network }) {
+                for endpoint in run.record.endpoints { register(endpoint, of: container) }
+            }
             post(container, "rename", ["oldName": "/" + old])
         }
     }

@@ -14,7 +14,9 @@ extension ContainerEngine {
         for container in registry.all {
             let (record, status, health) = container.read { ($0.record, $0.status, $0.health) }
             let shows = options.all || options.limit > 0 || filter.wantsStopped || status.isActive
-            if shows, filter.includes(record, status, health) { chosen.append((container, record, status, health)) }
+            if shows, filter.includes(record, status, health, networks: { self.networkNames(record) }) {
+                chosen.append((container, record, status, health))
+            }
         }
         // The newest first.
         chosen.sort { ($0.1.created, $0.1.id) > ($1.1.created, $1.1.id) }
@@ -22,8 +24,9 @@ extension ContainerEngine {
         let images = Set(chosen.map(\.1.imageID))
         let tags = images.isEmpty ? [:] : try await blocking { self.imageNames(images) }
         var result: [ContainerSummary] = []
-        for (_, record, status, health) in chosen {
+        for (container, record, status, health) in chosen {
             var summary = summary(record, status, health, now: now, names: tags)
+            addNetworks(of: container, to: &summary)
             if options.size {
                 let size = try await blocking { try self.storage.containers.size(of: record.id) }
                 summary.sizeRw = size.writable
@@ -66,9 +69,6 @@ extension ContainerEngine {
         summary.status = StatusText.text(status, health: health, now: now)
         summary.hostConfig.networkMode = record.hostConfig.networkMode
         summary.hostConfig.annotations = record.hostConfig.annotations
-        var part = ContainerSummary.NetworkPart()
-        part.networks = Self.networks(record)
-        summary.networkSettings = part
         summary.mounts = record.mounts.filter { $0.kind != .tmpfs || $0.isFromMounts }.map(\.mountPoint)
         return summary
     }
@@ -79,12 +79,6 @@ extension ContainerEngine {
             guard place > 0, word.contains(" ") else { return word }
             return "'\(word)'"
         }.joined(separator: " ")
-    }
-
-    static func networks(_ record: ContainerRecord) -> [String: EndpointSettings] {
-        let mode = record.hostConfig.networkMode
-        guard mode == "none" || mode == "host" else { return [:] }
-        return [mode: EndpointSettings()]
     }
 
     /// The containers that have a volume among their mounts, but those that are just being removed.

@@ -48,7 +48,7 @@ extension ContainerEngine {
         info.driver = storage.layers.driver.rawValue
         info.driverStatus = [["Backing Filesystem", Self.fileSystemName(configuration.dataRoot)]]
         info.plugins.volume = ["local"]
-        info.plugins.network = ["host", "null"]
+        info.plugins.network = ["bridge", "host", "ipvlan", "macvlan", "null"]
         info.plugins.log = ["journald", "json-file", "local", "none", "syslog"]
         fillHost(&info)
         info.debug = configuration.debug

@@ -106,7 +106,10 @@ struct ContainerListFilter: Sendable {
         return ports
     }
 
-    func includes(_ record: ContainerRecord, _ status: ContainerStatus, _ health: Health?) -> Bool {
+    /// - Parameter networks: the names and IDs of the networks that the container is on.
+    func includes(
+        _ record: ContainerRecord, _ status: ContainerStatus, _ health: Health?, networks ownNetworks: () -> Set<String>
+    ) -> Bool {
         if !idPatterns.isEmpty, !idPatterns.contains(where: { $0.matches(record.id) }) { return false }
         if !namePatterns.isEmpty,
             !namePatterns.contains(where: { $0.matches("/" + record.name) || $0.matches(record.name) })
@@ -131,7 +134,14 @@ struct ContainerListFilter: Sendable {
             return false
         }
         let networks = filters["network"]
-        if !networks.isEmpty, !networks.contains(record.hostConfig.networkMode) { return false }
+        if !networks.isEmpty {
+            let own = ownNetworks()
+            // By name, or by the beginning of an ID.
+            func matches(_ wanted: String) -> Bool {
+                own.contains { $0 == wanted || $0.utf8.count == 64 && !wanted.isEmpty && $0.hasPrefix(wanted) }
+            }
+            guard networks.contains(where: matches) else { return false }
+        }
         if !exposed.isEmpty, exposed.isDisjoint(with: (record.config.exposedPorts ?? [:]).keys) { return false }
         if !published.isEmpty, published.isDisjoint(with: (record.hostConfig.portBindings ?? [:]).keys) { return false }
         return true

@@ -72,7 +72,7 @@ extension SpecificationInputs {
     private var environment: [String] {
         var defaults = [Self.standardPath, "HOSTNAME=\(hostname)"]
         if config.tty { defaults.append("TERM=xterm") }
-        var result = Environment.merge(defaults, config.env ?? [])
+        var result = Environment.merge(defaults + linkEnvironment, config.env ?? [])
         // The C library does this in login; programs in containers expect it.
         if !user.home.isEmpty, !result.contains(where: { $0.hasPrefix("HOME=") }) { result.append("HOME=\(user.home)") }
         return result

@@ -16,6 +16,8 @@ package struct SpecificationInputs: Sendable {
     package var shmDirectory: String?
     /// The files for `/etc/resolv.conf`, `/etc/hostname` and `/etc/hosts`, by the path in the container.
     package var etcFiles: [(path: String, source: String)] = []
+    /// What tells of the containers that this one is linked to.
+    package var linkEnvironment: [String] = []
     /// `cgroupfs` or `systemd`.
     package var cgroupDriver = "cgroupfs"
     package var seccompProfile: SeccompProfile? = .standard

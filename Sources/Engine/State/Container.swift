@@ -17,6 +17,8 @@ final class Container: Sendable {
         var status: ContainerStatus
         /// The processes, while there are any.
         var run: ContainerRun?
+        /// What the run has of networks; `nil` where it has none of its own.
+        var network: RunNetwork?
         /// How the next run will end; replaced at each exit.
         var nextExit = AsyncValue<ExitOutcome>()
         /// Clients that attached before the start.

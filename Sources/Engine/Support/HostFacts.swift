@@ -34,6 +34,9 @@ package struct HostFacts: Sendable {
     package var hasCgroupNamespaces = false
     package var hasIPv4Forwarding = false
 
+    /// Whether the host's kernel has IPv6.
+    package static let hasIPv6 = HostFiles.exists("/proc/sys/net/ipv6")
+
     package init() {
         var name = utsname()
         uname(&name)

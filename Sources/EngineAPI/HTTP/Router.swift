@@ -26,7 +26,7 @@ public struct Router: Sendable {
 
     /// Adds a route. Of two that match, the one that was added first is taken.
     public mutating func add(_ method: HTTPMethod, _ pattern: String, _ route: @escaping Route) {
-        let parts = pattern.split(separator: "/").map { part -> Part in
+        let parts = pattern.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { part -> Part in
             guard part.hasPrefix("{"), part.hasSuffix("}") else { return .literal(part) }
             let name = part.dropFirst().dropLast()
             return name.hasSuffix(":.*") ? .rest(String(name.dropLast(3))) : .parameter(String(name))

@@ -23,7 +23,10 @@ extension DockerAPI {
             .json(try await engine.pruneContainers(request.filters()))
         }
         router.get("/containers/{name}/json") { [engine] request in
-            .json(try await engine.inspectContainer(request.parameter("name"), size: request.query.flag("size")))
+            var container = try await engine.inspectContainer(
+                request.parameter("name"), size: request.query.flag("size"))
+            if request.apiVersion < APIVersion(major: 1, minor: 45) { container.addImplicitAliases() }
+            return .json(container)
         }
         router.get("/containers/{name}/top") { [engine] request in
             .json(try await engine.top(request.parameter("name"), arguments: request.query["ps_args"] ?? ""))
@@ -105,5 +108,18 @@ extension HTTPRequest {
             return value
         }
         return (try side("h"), try side("w"))
+    }
+}
+
+extension ContainerInspect {
+    /// Before API 1.45 the short ID and the host name were among the aliases of user-defined networks: clients of then
+    /// look for them.
+    fileprivate mutating func addImplicitAliases() {
+        for (name, var settings) in networkSettings.networks ?? [:] where !["bridge", "host", "none"].contains(name) {
+            var aliases = settings.aliases ?? []
+            for alias in [String(id.prefix(12)), config.hostname] where !aliases.contains(alias) { aliases.append(alias) }
+            settings.aliases = aliases
+            networkSettings.networks?[name] = settings
+        }
     }
 }

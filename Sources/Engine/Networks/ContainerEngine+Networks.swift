@@ -1,0 +1,246 @@
+import ContainerNetwork
+import EngineModel
+import Kernel
+
+extension ContainerEngine {
+    // MARK: Reading
+
+    public func networks(_ filters: Filters) async throws -> [NetworkResource] {
+        let filter = try NetworkFilter(filters)
+        return networks.all.filter { filter.includes($0.record, isUsed: !$0.endpoints.isEmpty) }
+            .sorted { ($0.name, $0.id) < ($1.name, $1.id) }
+            .map { resource($0, withContainers: false) }
+    }
+
+    public func inspectNetwork(_ name: String) async throws -> NetworkResource {
+        resource(try networks.find(name), withContainers: true)
+    }
+
+    private func resource(_ network: Network, withContainers: Bool) -> NetworkResource {
+        let record = network.record
+        var result = NetworkResource()
+        result.name = record.name
+        result.id = record.id
+        result.created = ContainerStatus.text(record.created)
+        result.driver = record.driver
+        result.enableIPv4 = record.usesIPv4
+        result.enableIPv6 = record.usesIPv6
+        result.ipam.driver = record.ipamDriver
+        result.ipam.options = record.ipamOptions
+        result.ipam.config = record.pools.isEmpty && !record.hasEndpoints && !record.isConfigOnly ? nil : record.pools
+        result.isInternal = record.isInternal
+        result.isAttachable = record.isAttachable
+        result.configFrom.network = record.configFrom
+        result.isConfigOnly = record.isConfigOnly
+        result.options = record.options
+        result.labels = record.labels
+        guard withContainers else { return result }
+        for (id, endpoint) in network.endpoints {
+            var shown = NetworkResource.EndpointResource()
+            shown.name = endpoint.containerName
+            shown.endpointID = id
+            shown.macAddress = endpoint.macAddress
+            shown.ipv4Address = endpoint.address4.map { "\($0)" } ?? ""
+            shown.ipv6Address = endpoint.address6.map { "\($0)" } ?? ""
+            result.containers?[endpoint.containerID] = shown
+        }
+        return result
+    }
+
+    // MARK: Creating
+
+    /// Makes a network, with what its driver needs on the host.
+    public func createNetwork(_ request: NetworkCreateRequest) async throws -> NetworkCreateResponse {
+        try await networkLock.withLock { () async throws -> NetworkCreateResponse in
+            let network = try await blocking { try self.create(request) }
+            post(network, "create")
+            var response = NetworkCreateResponse()
+            response.id = network.id
+            return response
+        }
+    }
+
+    private func create(_ request: NetworkCreateRequest) throws -> Network {
+        try NetworkValidation.check(request)
+        if networks.network(named: request.name) != nil {
+            throw EngineError(.conflict, "network with name \(request.name) already exists")
+        }
+        var record = NetworkRecord()
+        record.id = Names.newID()
+        record.name = request.name
+        record.created = Timestamp.now.nanosecondsSince1970
+        record.driver = request.driver.isEmpty ? BridgeDriver.name : request.driver
+        record.usesIPv4 = request.enableIPv4 ?? true
+        record.usesIPv6 = request.enableIPv6 ?? false
+        record.isInternal = request.isInternal
+        record.isAttachable = request.isAttachable
+        record.isConfigOnly = request.isConfigOnly
+        record.ipamOptions = request.ipam?.options
+        record.pools = (request.ipam?.config ?? []).filter { $0 != IPAM.Pool() }
+        record.options = request.options ?? [:]
+        record.labels = request.labels ?? [:]
+        if let source = request.configFrom?.network, !source.isEmpty { try borrow(source, into: &record) }
+        // As Docker has it: what is said of IPv6 holds once it is enabled.
+        if !record.usesIPv6 { record.pools.removeAll { IPPrefix($0.subnet)?.family == .v6 } }
+        record.hasNamedSubnets = !record.pools.isEmpty
+        if record.isConfigOnly {
+            record.driver = "null"
+            _ = try NetworkRecord.requests(record.pools)
+            return try keep(record)
+        }
+        for (name, value) in configuration.network.defaultOptions[record.driver] ?? [:] where record.options[name] == nil {
+            record.options[name] = value
+        }
+        try resolve(&record, try NetworkRecord.requests(record.pools))
+        return try keep(record)
+    }
+
+    private func borrow(_ source: String, into record: inout NetworkRecord) throws(EngineError) {
+        guard let lender = (try? networks.find(source))?.record else {
+            throw EngineError(.notFound, "configuration network \"\(source)\" does not exist")
+        }
+        guard lender.isConfigOnly else { throw .invalid("network \(source) is not a configuration network") }
+        guard record.pools.isEmpty, record.options.isEmpty else {
+            throw .invalid("user specified configurations are not supported if the network depends on a configuration network")
+        }
+        record.configFrom = lender.name
+        record.usesIPv4 = lender.usesIPv4
+        record.usesIPv6 = lender.usesIPv6
+        record.ipamOptions = lender.ipamOptions
+        record.pools = lender.pools
+        record.options = lender.options
+        record.labels = lender.labels.merging(record.labels) { _, own in own }
+    }
+
+    /// Chooses the subnets that were not named; blocks.
+    func resolve(
+        _ record: inout NetworkRecord, _ requests: [SubnetRequest], ignoring bridge: String? = nil
+    ) throws {
+        let others = networks.all.filter { $0.id != record.id && $0.driver == BridgeDriver.name }.flatMap(\.prefixes)
+        let needsRoutes =
+            requests.contains { $0.subnet == nil }
+            || IPFamily.allCases.contains { family in
+                (family == .v4 ? record.usesIPv4 : record.usesIPv6)
+                    && !requests.contains { $0.subnet?.family == family }
+            }
+        let routes = needsRoutes ? try hostNetworking.hostRoutes(ignoring: bridge) : []
+        let subnets: [AddressedSubnet]
+        do throws(NetworkError) {
+            subnets = try NetworkAddressing.resolve(
+                requests, usesIPv4: record.usesIPv4, usesIPv6: record.usesIPv6, pools: try hostNetworking.pools(),
+                networks: record.driver == BridgeDriver.name ? others : [], hostRoutes: routes)
+        } catch {
+            // As Docker has it: an overlap is not allowed rather than a conflict.
+            if error.code == .conflict {
+                throw EngineError(
+                    .forbidden, "invalid pool request: Pool overlaps with other one on this address space: \(error.message)")
+            }
+            if error.code == .invalidArgument { throw EngineError.invalid("invalid network config:\n\(error.message)") }
+            throw error
+        }
+        record.pools = subnets.map { subnet in
+            var pool = IPAM.Pool()
+            pool.subnet = subnet.subnet.description
+            pool.ipRange = subnet.range.map { $0.description } ?? ""
+            pool.gateway = subnet.gateway.description
+            let auxiliary = subnet.auxiliary.mapValues(\.description)
+            pool.auxiliaryAddresses = auxiliary.isEmpty ? nil : auxiliary
+            return pool
+        }
+    }
+
+    /// Makes a network on the host and writes it down: a kill in between leaves an interface that the next start sweeps.
+    private func keep(_ record: NetworkRecord) throws -> Network {
+        let network = try Network(record)
+        if record.hasEndpoints { try make(network) }
+        do {
+            try networkStore.save(record)
+        } catch {
+            try? hostNetworking.driver(record.driver).remove(network.specification)
+            throw error
+        }
+        networks.insert(network)
+        return network
+    }
+
+    /// Makes what the host needs for a network, unless it is there; blocks.
+    func make(_ network: Network) throws {
+        try network.make { record in
+            if record.name == "bridge" { try completeDefaultBridge(&record) }
+            try hostNetworking.create(try record.specification(), driver: record.driver)
+            if record.name == "bridge" { try networkStore.save(record) }
+        }
+        if network.driver == BridgeDriver.name, configuration.network.usesFirewall {
+            try hostNetworking.watchFirewall()
+        }
+    }
+
+    // MARK: Removing
+
+    public func removeNetwork(_ name: String) async throws {
+        try await networkLock.withLock { () async throws -> Void in
+            let network = try networks.find(name)
+            if network.record.isPredefined {
+                throw EngineError(.forbidden, "\(network.name) is a pre-defined network and cannot be removed")
+            }
+            if network.record.isConfigOnly, let user = networks.all.first(where: { $0.record.configFrom == network.name }) {
+                throw EngineError(
+                    .forbidden, "configuration network \(network.name) is in use by network \(user.name)")
+            }
+            let users = network.endpoints
+            if !users.isEmpty {
+                let list = users.map { "name:\"\($0.value.containerName)\" id:\"\(Names.short($0.key))\"" }.sorted()
+                throw EngineError(
+                    .forbidden,
+                    "error while removing network: network \(network.name) has active endpoints "
+                        + "(\(list.joined(separator: ", ")))")
+            }
+            try await remove(network)
+        }
+    }
+
+    private func remove(_ network: Network) async throws {
+        networks.remove(network)
+        do {
+            try await blocking {
+                try self.networkStore.delete(network.id)
+                // From here on the next start would finish it.
+                if network.isMade { try self.hostNetworking.driver(network.driver).remove(network.specification) }
+            }
+        } catch {
+            if (try? await blocking { try self.networkStore.load().networks.contains { $0.id == network.id } }) == true {
+                networks.insert(network)
+            }
+            throw error
+        }
+        post(network, "destroy")
+    }
+
+    /// Removes the user's networks that no container uses.
+    public func pruneNetworks(_ filters: Filters) async throws -> NetworkPruneReport {
+        let filter = try PruneFilter(filters)
+        var report = NetworkPruneReport()
+        for network in networks.all.sorted(by: { $0.name < $1.name }) {
+            let record = network.record
+            guard !record.isPredefined, network.endpoints.isEmpty, !isRequested(network),
+                filter.includes(labels: record.labels, created: record.created)
+            else { continue }
+            do {
+                try await removeNetwork(record.id)
+                report.networksDeleted = (report.networksDeleted ?? []) + [record.name]
+            } catch {
+                logger.warning("cannot prune a network", metadata: ["name": "\(record.name)", "error": "\(error)"])
+            }
+        }
+        events.post(type: "network", action: "prune", id: "", attributes: ["reclaimed": "0"])
+        return report
+    }
+
+    /// Whether a container is to be on the network when it starts.
+    private func isRequested(_ network: Network) -> Bool {
+        registry.all.contains { container in
+            container.status.isActive
+                && EndpointRequests.of(container.record).contains { (try? networks.find($0.network))?.id == network.id }
+        }
+    }
+}
