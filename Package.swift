@@ -37,7 +37,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
@@ -50,10 +52,24 @@ let package = Package(
 
         // The container formats.
         .target(name: "OCI", dependencies: ["JSON"]),
+        .target(name: "Credentials", dependencies: ["JSON", "Kernel"]),
         .target(
             name: "Archive", dependencies: ["Kernel", "CCompression"],
             linkerSettings: archive("z", "zstd", "lzma", "bz2")),
         .target(name: "Cgroups", dependencies: ["Kernel", "OCI", "JSON"]),
+        .target(
+            name: "Registry",
+            dependencies: [
+                "OCI", "Credentials", "JSON", "Kernel",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            // Its tests look inside; nothing here is hot enough to mind.
+            swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
         .target(
             name: "Storage",
             dependencies: [
@@ -80,14 +96,14 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "Storage", "Monitor", "EngineModel", "Cgroups", "ContainerNetwork",
+                "Storage", "Registry", "Credentials", "Monitor", "EngineModel", "Cgroups", "ContainerNetwork",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .target(
             name: "EngineAPI",
             dependencies: [
-                "Engine", "EngineModel", "JSON",
+                "Engine", "EngineModel", "Credentials", "JSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -105,13 +121,14 @@ let package = Package(
         // Not optimised: Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and nothing
         // in the commands is hot.
         .target(
-            name: "Commands", dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Archive", "Kernel", "OCI"],
+            name: "Commands",
+            dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Credentials", "Archive", "Kernel", "OCI"],
             swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
 
         .target(
             name: "DaemonKit",
             dependencies: [
-                "EngineAPI", "Engine", "ContainerNetwork", "CommandLineKit", "JSON", "CKernel",
+                "EngineAPI", "Engine", "Registry", "ContainerNetwork", "CommandLineKit", "JSON", "CKernel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
@@ -129,6 +146,15 @@ let package = Package(
         .testTarget(name: "KernelTests", dependencies: ["Kernel"]),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "ArchiveTests", dependencies: ["Archive"]),
+        .testTarget(name: "CredentialsTests", dependencies: ["Credentials", "JSON", "Kernel"]),
+        .testTarget(
+            name: "RegistryTests",
+            dependencies: [
+                "Registry", "Credentials", "Kernel",
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),

@@ -43,6 +43,13 @@ let package = Package(
         module(
             "ContainerRuntime", ["Monitor", "Kernel", "OCI", "Cgroups", "JSON", "CSeccomp", "CCompression"],
             exclude: ["README.md", "Init/README.md", "Monitor/README.md"], libraries: ["seccomp", "z"]),
+        module("Credentials", ["JSON", "Kernel"]),
+        module(
+            "Registry", [],
+            sources: [
+                "RegistryError.swift", "Endpoints/WebAddress.swift", "Endpoints/AddressRange.swift",
+                "Endpoints/ProxySettings.swift", "Authentication/Challenge.swift", "Distribution/LinkHeader.swift",
+            ]),
         module("EngineModel", ["OCI", "JSON"]),
         module("CommandLineKit", ["JSON"]),
         module(
@@ -84,6 +91,7 @@ let package = Package(
         target("monitor", "Monitor", "JSON"),
         target("options", "Commands", "CommandLineKit", "Engine", "Kernel"),
         target("reference", "OCI"),
+        target("registry", "Registry", "Credentials"),
         target("seccomp", "Engine", "OCI", "ContainerRuntime"),
         target("spec", "ContainerRuntime", "OCI", "JSON"),
         target("tar", "Archive", "Kernel"),

@@ -13,7 +13,7 @@ enum Commands {
         ]
     }
 
-    private static var imageCommands: [Command<Action>] { [images, history, `import`, load, rmi, save, tag] }
+    private static var imageCommands: [Command<Action>] { [images, history, `import`, load, pull, push, rmi, save, tag] }
 
     /// Where a command stands in a group under another name.
     private static func inGroup(_ command: Command<Action>, as name: String? = nil, aliases: [String] = []) -> Command<Action> {
@@ -43,17 +43,19 @@ enum Commands {
                 inGroup(images, as: "ls", aliases: ["list"]), inGroup(rmi, as: "rm", aliases: ["remove"]), imagePrune,
             ]).sorted { $0.name < $1.name })
         image.group = "Management Commands"
-        var top = containerCommands + imageCommands + [inspect, version, info, events]
+        var top = containerCommands + imageCommands + [inspect, version, info, events, login, logout, search]
         top = top.map { command in
             var command = command
             // At the top level `list` and `remove` are no commands.
             command.aliases = []
             return command
         }
-        let common = ["run", "exec", "ps", "images", "version", "info"]
+        let common = [
+            "run", "exec", "ps", "pull", "push", "images", "login", "logout", "search", "version", "info",
+        ]
         let order = { (command: Command<Action>) in common.firstIndex(of: command.name) ?? common.count }
         top.sort { (order($0), $0.name) < (order($1), $1.name) }
-        return top + [container, contextGroup, image, networkGroup, systemGroup, volumeGroup]
+        return top + [container, contextGroup, image, manifestGroup, networkGroup, systemGroup, volumeGroup]
     }
 }
 

@@ -127,6 +127,8 @@ extension DaemonFlags {
         engine.dnsOptions = dnsOptions.value
         engine.dnsSearch = dnsSearch.value
         engine.debug = debug.value
+        engine.registries = try registries.configuration(
+            userAgent: "dhow/\(engine.version)", environment: variable)
         engine.network = try network.configuration()
         return engine
     }

@@ -16,7 +16,8 @@ extension DaemonFlags {
         guard text.contains(where: { !($0 == 0x20 || (0x09...0x0D).contains($0)) }) else { return }
         let json: JSONValue
         do throws(JSONError) { json = try JSONValue(parsing: text) } catch { throw refuse("\(error)") }
-        guard case .object(let object) = json else { throw refuse("it is not a JSON object") }
+        guard case .object(var object) = json else { throw refuse("it is not a JSON object") }
+        do throws(ConfigurationError) { try RegistryFlags.unfoldProxies(in: &object) } catch { throw refuse(error.message) }
 
         let unknown = object.names.filter { name in !options.contains { $0.key == name } }
         guard unknown.isEmpty else {

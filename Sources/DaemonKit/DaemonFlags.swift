@@ -54,6 +54,7 @@ package struct DaemonFlags {
     let dnsSearch: Flag<[String]>
     let shutdownTimeout: Flag<Int64>
     let idleExit: Flag<String>
+    let registries: RegistryFlags
     let network: NetworkFlags
 
     package init(defaults: DefaultPaths) {
@@ -100,6 +101,7 @@ package struct DaemonFlags {
         idleExit = flags.string(
             "idle-exit", nil, type: "duration",
             "Leave after so long (minutes, or as in 90s) without a client and a running container")
+        registries = RegistryFlags(flags)
         network = NetworkFlags(flags)
 
         options = [
@@ -132,7 +134,7 @@ package struct DaemonFlags {
             Option(flag: "dns-search", key: "dns-search", kind: .list),
             Option(flag: "shutdown-timeout", key: "shutdown-timeout", kind: .integer),
             Option(flag: "idle-exit", key: "idle-exit", kind: .text),
-        ] + NetworkFlags.options
+        ] + NetworkFlags.options + RegistryFlags.options
     }
 
     /// Flags of dockerd's that this version does not honour: refused by name rather than ignored.
@@ -140,11 +142,9 @@ package struct DaemonFlags {
         "add-runtime", "allow-nondistributable-artifacts", "api-cors-header", "authorization-plugin", "cdi-spec-dir",
         "containerd", "containerd-namespace", "containerd-plugins-namespace", "cpu-rt-period", "cpu-rt-runtime",
         "cri-containerd", "default-gateway", "default-gateway-v6", "default-runtime", "experimental", "feature",
-        "firewall-backend", "http-proxy", "https-proxy", "init-path", "insecure-registry", "max-concurrent-downloads",
-        "max-concurrent-uploads", "max-download-attempts", "metrics-addr", "network-control-plane-mtu", "no-proxy",
-        "node-generic-resource", "oom-score-adjust", "raw-logs", "registry-mirror", "rootless", "selinux-enabled",
-        "swarm-default-advertise-addr", "tls", "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy-path",
-        "userns-remap",
+        "firewall-backend", "init-path", "metrics-addr", "network-control-plane-mtu", "node-generic-resource",
+        "oom-score-adjust", "raw-logs", "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
+        "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy-path", "userns-remap",
     ]
 
     /// Parses a command line, without the program's name.

@@ -7,6 +7,7 @@ import Kernel
 import Logging
 import Monitor
 import OCI
+import Registry
 import Storage
 import Synchronization
 
@@ -36,6 +37,9 @@ public final class ContainerEngine: Sendable {
     let execs = ExecRegistry()
     let events = EventBus()
     let users = UserCache()
+    let registries: RegistryClient
+    /// One pull fetches a blob, however many want it.
+    let blobLocks = AsyncKeyedLock()
     /// Its lock on the data root lasts as long as it is open.
     private let rootLock: FileDescriptor
     private let isClosing = Atomic<Bool>(false)
@@ -76,6 +80,7 @@ public final class ContainerEngine: Sendable {
         cgroups = try CgroupHost.current()
         cgroupDriver = try Self.chooseCgroupDriver(configuration, host)
         seccompProfile = try Self.loadSeccompProfile(configuration)
+        registries = RegistryClient(configuration.registries)
     }
 
     private static func chooseCgroupDriver(
@@ -142,6 +147,7 @@ public final class ContainerEngine: Sendable {
             }
         }
         try? await work.run { try (self.store.database as? DatabasePool)?.close() }
+        await registries.shutdown()
         await work.shutdown()
         try? rootLock.close()
     }
@@ -186,6 +192,7 @@ extension EngineError {
         case let error as KernelError: self.init(.system, error.description)
         case let error as NetworkError: self.init(error)
         case let error as CgroupError: self.init(.system, "\(error)")
+        case let error as RegistryError: self.init(error)
         case let error as OCIError: self.init(.invalidParameter, "\(error)")
         case is CancellationError: self.init(.unavailable, "the request was given up")
         case let error as DatabaseError: self.init(.system, "the database failed: \(error.message ?? "\(error)")")

@@ -1,3 +1,4 @@
+import Registry
 import OCI
 
 /// What the daemon's flags and `daemon.json` decide.
@@ -45,6 +46,9 @@ public struct EngineConfiguration: Sendable {
     public var version = "0.1.0"
     /// Whether work that is done is flushed to the disk before it is said to be.
     public var isDurable = true
+
+    /// How registries are reached.
+    public var registries = RegistryConfiguration()
 
     public init() {}
 }

@@ -14,6 +14,8 @@ public struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
         case notModified
         /// Not allowed.
         case forbidden
+        /// Not with these credentials.
+        case unauthorized
         /// Not now.
         case unavailable
         /// Not in this version, or not on this host.

@@ -29,6 +29,7 @@ public struct DockerAPI: Sendable {
         settings = LiveSettings(labels: engine.configuration.labels, debug: engine.configuration.debug)
         var router = Router()
         addSystemRoutes(to: &router)
+        addRegistryRoutes(to: &router)
         addImageRoutes(to: &router)
         addContainerRoutes(to: &router)
         addContainerStreamRoutes(to: &router)
@@ -79,6 +80,7 @@ public struct DockerAPI: Sendable {
                 case .conflict: .conflict
                 case .notModified: .notModified
                 case .forbidden: .forbidden
+                case .unauthorized: .unauthorized
                 case .unavailable: .serviceUnavailable
                 case .notImplemented: .notImplemented
                 case .system: .internalServerError

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import network
+import registries
 from support import (
     BIN, DHOW, QUIET, ROOT, ROUNDS, clean_up, command, compare, missing, private_network, processes, proportional, row,
     rows, start_daemon, wanted, work)
@@ -142,6 +143,7 @@ def main():
         compare("load a Debian image", "≥ 2×", dhow + ["load", "-i", archive], versus(docker, ["load", "-i", archive]),
                 "docker", rounds=max(3, ROUNDS // 3), before=(without(dhow), without(docker)))
 
+    registries.compare_registries(dhow, docker, podman)
     network.compare_networks(dhow, docker)
 
     widths = [max(len(str(row[column])) for row in rows + [("what", "dhow", "peer", "which", "ratio", "keep")]) for column in range(6)]

@@ -215,21 +215,23 @@ struct ContainerCreation {
                 if !isCreated { unlink(path) }
             }
         }
-        if flags.pull.value == "always" { throw cannotPull(request.config.image) }
+        let platform = context.platform(flags.platform.value)
+        let client = try await context.client()
+        if flags.pull.value == "always" { try await pull(request.config.image, platform) }
         var query: [(String, String)] = []
         if !flags.name.value.isEmpty { query.append(("name", flags.name.value)) }
-        let platform = flags.platform.isSet ? flags.platform.value : context.environment["DOCKER_DEFAULT_PLATFORM"] ?? ""
         if !platform.isEmpty { query.append(("platform", platform)) }
+        let create = EngineClient.Request("POST", "/containers/create", query, body: request.json)
         let response: ContainerCreateResponse
-        let client = try await context.client()
-        do throws(EngineClientError) {
-            response = try await client.call(
-                EngineClient.Request("POST", "/containers/create", query, body: request.json),
-                as: ContainerCreateResponse.self)
-        } catch {
-            if error.status == 404, error.message.contains("No such image"), flags.pull.value != "never" {
-                throw cannotPull(request.config.image)
+        do {
+            response = try await self.create(create, client) {
+                let name = (try? context.imageReference(request.config.image))?.withDefaultTag.familiarName
+                if !flags.quiet.value {
+                    Output.error("Unable to find image '\(name ?? request.config.image)' locally")
+                }
+                try await pull(request.config.image, platform)
             }
+        } catch let error as EngineClientError {
             throw CommandLineError("\(error)")
         }
         for warning in response.warnings { Output.error("WARNING: \(warning)") }
@@ -244,11 +246,35 @@ struct ContainerCreation {
         return response.id
     }
 
-    private func cannotPull(_ image: String) -> CommandLineError {
-        let name = image.contains("@") || image.split(separator: "/").last?.contains(":") == true ? image : image + ":latest"
-        if !flags.quiet.value, flags.pull.value != "always" { Output.error("Unable to find image '\(name)' locally") }
-        return CommandLineError(
-            "\(name) cannot be pulled: this version does not speak to registries yet. "
-                + "Bring the image in with '\(context.programName) load' or '\(context.programName) import'.")
+    private func create(
+        _ request: EngineClient.Request, _ client: EngineClient, missing: () async throws -> Void
+    ) async throws -> ContainerCreateResponse {
+        do throws(EngineClientError) {
+            return try await client.call(request, as: ContainerCreateResponse.self)
+        } catch {
+            guard isMissing(error) else { throw error }
+        }
+        try await missing()
+        return try await client.call(request, as: ContainerCreateResponse.self)
+    }
+
+    /// Whether an image must be fetched, and may be.
+    private func isMissing(_ error: EngineClientError) -> Bool {
+        guard flags.pull.value != "never" else { return false }
+        // Also an image that is here for another platform than the one asked for.
+        return error.status == 404 && error.message.contains("No such image")
+            || error.message.contains("does not provide the specified platform")
+    }
+
+    /// The standard output is the container's, or its ID's.
+    private func pull(_ image: String, _ platform: String) async throws {
+        do {
+            try await context.pull(
+                context.imageReference(image).withDefaultTag, platform: platform, quiet: flags.quiet.value, to: 2)
+        } catch let error as EngineClientError {
+            throw CommandLineError("\(error)")
+        } catch let error as ExitStatus {
+            throw CommandLineError(error.message ?? "cannot pull \(image)")
+        }
     }
 }

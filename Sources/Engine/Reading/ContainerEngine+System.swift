@@ -66,13 +66,7 @@ extension ContainerEngine {
         info.defaultRuntime = "dhow-runtime"
         info.liveRestoreEnabled = true
         info.initBinary = "docker-init"
-        info.registryConfig = [
-            "AllowNondistributableArtifactsCIDRs": nil, "AllowNondistributableArtifactsHostnames": nil,
-            "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
-            "IndexConfigs": [
-                "docker.io": ["Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true]
-            ], "Mirrors": nil,
-        ]
+        info.registryConfig = configuration.registries.info
         info.securityOptions = securityOptions
         return info
     }
@@ -94,9 +88,10 @@ extension ContainerEngine {
         info.ncpu = host.cpuCount
         info.memTotal = host.memory
         info.name = host.hostname
-        info.httpProxy = Self.environment("HTTP_PROXY")
-        info.httpsProxy = Self.environment("HTTPS_PROXY")
-        info.noProxy = Self.environment("NO_PROXY")
+        let proxies = configuration.registries.proxies
+        info.httpProxy = proxies.withoutPassword.httpProxy
+        info.httpsProxy = proxies.withoutPassword.httpsProxy
+        info.noProxy = proxies.noProxy
         var warnings: [String] = []
         if !host.hasMemory { warnings.append("WARNING: No memory limit support") }
         if !host.hasSwapLimit { warnings.append("WARNING: No swap limit support") }
@@ -116,10 +111,6 @@ extension ContainerEngine {
         if host.hasCgroupV2 || configuration.defaultCgroupnsMode == "private" { options.append("name=cgroupns") }
         if configuration.noNewPrivileges { options.append("name=no-new-privileges") }
         return options
-    }
-
-    private static func environment(_ name: String) -> String {
-        getenv(name).map { String(cString: $0) } ?? getenv(name.lowercased()).map { String(cString: $0) } ?? ""
     }
 
     private static func fileSystemName(_ path: String) -> String {

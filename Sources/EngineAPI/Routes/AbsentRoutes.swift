@@ -45,11 +45,6 @@ extension DockerAPI {
         refuse(.POST, "/grpc", .notImplemented, "BuildKit over gRPC is not implemented yet: " + noBuilder)
         router.post("/build/prune") { _ in .json(["CachesDeleted": nil, "SpaceReclaimed": 0]) }
 
-        // Registries.
-        let noRegistry = "registries are not implemented yet; use \"load\", \"save\", \"import\" and \"export\""
-        refuse(.POST, "/auth", .notImplemented, noRegistry)
-        refuse(.GET, "/distribution/{name:.*}/json", .notImplemented, noRegistry)
-
         // Checkpoints.
         for method in [HTTPMethod.GET, .POST] {
             refuse(method, "/containers/{name}/checkpoints", .notImplemented, "checkpoints are not implemented")

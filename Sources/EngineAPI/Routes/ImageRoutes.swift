@@ -43,13 +43,10 @@ extension DockerAPI {
             return .progressWithErrors(messages)
         }
 
-        router.post("/images/create") { [engine] request in
+        router.post("/images/create") { [engine, pull] request in
             let query = request.query
             if let image = query.text("fromImage") {
-                throw HTTPFailure(
-                    .notImplemented,
-                    "cannot pull \(image): pulling from registries is not implemented yet; bring the image with "
-                        + "\"load\" (an archive of images) or \"import\" (an archive of files)")
+                return try await pull(image, request)
             }
             guard let source = query.text("fromSrc") else {
                 throw HTTPFailure(.badRequest, "the query has neither \"fromImage\" nor \"fromSrc\"")
@@ -68,9 +65,6 @@ extension DockerAPI {
             return try await .progress(try await engine.importImage(from: request.body, options: options))
         }
 
-        router.get("/images/search") { _ in
-            throw HTTPFailure(.notImplemented, "searching a registry is not implemented yet")
-        }
         router.post("/images/prune") { [engine] request in
             .json(try await engine.pruneImages(request.filters()))
         }
@@ -84,12 +78,6 @@ extension DockerAPI {
             try await engine.tagImage(
                 request.parameter("name"), repository: request.query["repo"] ?? "", tag: request.query["tag"] ?? "")
             return .empty(.created)
-        }
-        router.post("/images/{name:.*}/push") { request in
-            throw HTTPFailure(
-                .notImplemented,
-                "cannot push \(request.parameter("name")): registries are not implemented yet; \"save\" writes an archive"
-            )
         }
         router.delete("/images/{name:.*}") { [engine] request in
             let items = try await engine.removeImage(

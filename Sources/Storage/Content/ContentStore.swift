@@ -25,7 +25,24 @@ public final class ContentStore: Sendable {
             try here.makeDirectories("\(directory)/blobs/\(algorithm.rawValue)", mode: 0o700)
         }
         try here.makeDirectories(temporary, mode: 0o700)
+        try here.makeDirectories("\(directory)/partial", mode: 0o700)
         try FileDescriptor.open(temporary, [.readOnly, .directory]).removeContents()
+        try removePartial(olderThan: 7 * 86_400)
+    }
+
+    /// Where a blob lies until it is whole.
+    func partialPath(of digest: Digest) -> String { "\(directory)/partial/\(digest.algorithm.rawValue)-\(digest.hex)" }
+
+    /// Removes what was begun to be fetched and not touched for so many seconds.
+    func removePartial(olderThan seconds: Int64) throws {
+        let folder = try FileDescriptor.open("\(directory)/partial", [.readOnly, .directory])
+        let limit = DateTime.now.seconds - seconds
+        for entry in try folder.entries() {
+            guard let status = try folder.statusIfPresent(of: entry.bytes), status.modified.seconds <= limit else {
+                continue
+            }
+            try folder.unlinkIfPresent(entry.bytes)
+        }
     }
 
     func path(of digest: Digest) -> String { "\(directory)/\(ImageLayout.blobPath(digest))" }

@@ -50,6 +50,8 @@ extension ImageStore {
     ) throws(StorageError) -> (deletions: [ImageDeletion], freed: Int64) {
         var deletions: [ImageDeletion] = []
         var freed: Int64 = 0
+        let kept = try storage("remove what given up pulls have left") { try context.takeKeptBlobs() }
+        freed += try storage("remove blobs") { try context.collectGarbage(blobs: kept) }.freed
         for summary in try list() where (all || summary.isDangling) && isIncluded(summary) {
             let image = summary.image
             guard uses(image.id).isEmpty else { continue }

@@ -159,6 +159,11 @@ extension ImageStore {
     }
 
     /// The manifest an image came with, or one made from what is kept of its layers.
+    func manifest(of image: Image) throws -> (Descriptor, [UInt8]) {
+        var contents: [Digest: LayoutPart.Content] = [:]
+        return try manifest(of: image, contents: &contents)
+    }
+
     private func manifest(
         of image: Image, contents: inout [Digest: LayoutPart.Content]
     ) throws -> (Descriptor, [UInt8]) {

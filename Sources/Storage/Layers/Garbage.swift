@@ -20,8 +20,11 @@ extension Context {
             for blob in candidates where !isLeased(blob.description) {
                 let isUsed = try read("find the users of a blob") { database in
                     try Bool.fetchOne(
-                        database, sql: "SELECT EXISTS (SELECT 1 FROM imageLayers WHERE blob = ?)",
-                        arguments: [blob.description]) ?? false
+                        database,
+                        sql: """
+                            SELECT EXISTS (SELECT 1 FROM imageLayers WHERE blob = ?1)
+                                OR EXISTS (SELECT 1 FROM keptBlobs WHERE blob = ?1)
+                            """, arguments: [blob.description]) ?? false
                 }
                 if isUsed { continue }
                 freed += try content.size(of: blob) ?? 0
@@ -85,7 +88,29 @@ extension Context {
             try discard("\(containersDirectory)/\(entry.name)")
         }
         try sweepVolumes(volumes)
+        try forgetKeptBlobs(olderThan: 7 * 86_400, partialOlderThan: 7 * 86_400)
         try collectGarbage(blobs: nil)
+    }
+
+    /// Gives up what pulls that did not come to their end have left: what was fetched before a crash of the machine, which
+    /// may not be on the disk, and what nobody has come back for.
+    func forgetKeptBlobs(olderThan seconds: Int64, partialOlderThan partialSeconds: Int64) throws {
+        try write("forget the blobs of given up pulls") { database in
+            try database.execute(
+                sql: "DELETE FROM keptBlobs WHERE boot <> ? OR kept <= ?",
+                arguments: [Flushing.boot, DateTime.now.seconds - seconds])
+        }
+        // A pull that goes on has written a moment ago.
+        try content.removePartial(olderThan: partialSeconds)
+    }
+
+    /// Gives all of them up; returns which they are.
+    func takeKeptBlobs() throws -> [Digest] {
+        let blobs = try read("find the blobs of given up pulls") { database in
+            try String.fetchAll(database, sql: "SELECT blob FROM keptBlobs").map { try Digest($0) }
+        }
+        try forgetKeptBlobs(olderThan: 0, partialOlderThan: 600)
+        return blobs
     }
 
     /// A container's row comes before its directory, which appears whole: a row without one is a creation cut short.

@@ -10,6 +10,8 @@ struct LayerSource: Sendable {
     var blob: Digest
     /// Whether this process has just hashed the blob as it wrote it.
     var isVerified = false
+    /// Where the blob comes from while it is not whole.
+    var arrival: BlobArrival?
 }
 
 extension LayerStore {
@@ -44,8 +46,7 @@ extension LayerStore {
                 let parent =
                     below < 0 ? nil : present[below]?.directory ?? made.withLock { $0[below]?.directory }
                 let source = sources[position]
-                let layer = try unpack(
-                    source.blob, on: parent, expected: source.diffID, isVerified: source.isVerified, progress: progress)
+                let layer = try unpack(source, on: parent, progress: progress)
                 made.withLock { $0[position] = layer }
             }
             let unpacked = made.withLock(\.self)
@@ -73,7 +74,8 @@ extension LayerStore {
         let parentLayer = try parent.map { parent in
             try context.read("find a layer") { try self.chain(parent, in: $0).first }
         }
-        let unpacked = try unpack(blob, on: parentLayer??.directory, expected: nil, isVerified: false) { _ in }
+        let unpacked = try unpack(blob, from: nil, on: parentLayer??.directory, expected: nil, isVerified: false) { _ in
+        }
         let chain = try Self.chainIDs((parent.map { [$0] } ?? []) + [unpacked.diffID]).last ?? unpacked.diffID
         let lease = context.leases.take(chain.description)
         let layer = try context.chainLocks.with(chain.description) { () throws -> Layer in
@@ -105,9 +107,24 @@ extension LayerStore {
         return Layer(chainID: chain, diffID: layer.diffID, parent: parent, size: layer.size, directory: directory)
     }
 
+    private func unpack(
+        _ source: LayerSource, on parent: String?, progress: @escaping @Sendable (LoadProgress) -> Void
+    ) throws -> UnpackedLayer {
+        while true {
+            do {
+                return try unpack(
+                    source.blob, from: source.arrival, on: parent, expected: source.diffID,
+                    isVerified: source.isVerified, progress: progress)
+            } catch {
+                // What came before the restart was not the blob, so whatever went wrong with it does not matter.
+                guard let arrival = source.arrival, arrival.takeRestart() else { throw error }
+            }
+        }
+    }
+
     /// Decompresses, hashes and unpacks a blob into a temporary directory, in one pass.
     private func unpack(
-        _ blob: Digest, on parent: String?, expected: Digest?, isVerified: Bool,
+        _ blob: Digest, from arrival: BlobArrival?, on parent: String?, expected: Digest?, isVerified: Bool,
         progress: @escaping @Sendable (LoadProgress) -> Void
     ) throws -> UnpackedLayer {
         let directory = try context.makeTemporaryDirectory()
@@ -118,19 +135,21 @@ extension LayerStore {
         let limits = context.options.limits
         var options = context.driver.unpackOptions
         options.limits = UnpackLimits(maximumBytes: limits.bytes, maximumEntries: limits.inodes)
-        let total = try context.content.size(of: blob) ?? 0
-        let file = try context.content.open(blob)
-        let head = try file.pread(count: Compression.detectionLength, at: 0)
+        let total = try arrival?.size ?? context.content.size(of: blob) ?? 0
+        let file = try arrival == nil ? context.content.open(blob) : nil
         // A blob that is its own diff ID holds the very tar, and was hashed a moment ago.
-        let compression = head.withUnsafeBytes { Compression(detecting: $0) }
-        let isHashed = isVerified && blob == expected && compression == .none
+        let head = try file?.pread(count: Compression.detectionLength, at: 0)
+        let isPlain = head.map { $0.withUnsafeBytes { Compression(detecting: $0) } } == Compression.none
+        let isHashed = isVerified && blob == expected && isPlain
         let hash = isHashed ? nil : Hash(expected?.algorithm ?? .sha256)
         var observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
         if let hash { observer = { bytes in hash.update(bytes) } }
         let name = "the layer \((expected ?? blob).short)"
         let result = try storage("unpack \(name)") {
             try LayerPass.unpack(
-                ProgressSource(DescriptorSource(file), total: total, id: expected ?? blob, report: progress),
+                ProgressSource(
+                    file.map { DescriptorSource($0) } ?? arrival?.source() ?? MemorySource([]), total: total,
+                    id: expected ?? blob, report: progress),
                 into: FileDescriptor.open(directory, [.readOnly, .directory]), options: options,
                 expansion: ExpansionLimits(maximumBytes: limits.bytes), observer: observer)
         }
@@ -148,14 +167,14 @@ extension LayerStore {
 
 /// Reports how much of a blob was read, every four megabytes.
 private final class ProgressSource: ByteSource {
-    private let source: DescriptorSource
+    private let source: any ByteSource
     private let total: Int64
     private let id: Digest
     private let report: @Sendable (LoadProgress) -> Void
     private var count: Int64 = 0
     private var reported: Int64 = 0
 
-    init(_ source: DescriptorSource, total: Int64, id: Digest, report: @escaping @Sendable (LoadProgress) -> Void) {
+    init(_ source: any ByteSource, total: Int64, id: Digest, report: @escaping @Sendable (LoadProgress) -> Void) {
         self.source = source
         self.total = total
         self.id = id

@@ -76,6 +76,18 @@ enum Schema {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("storage-2") { database in
+            try database.execute(
+                sql: """
+                    -- Blobs of pulls that were given up, for the next attempt.
+                    CREATE TABLE keptBlobs (
+                        blob TEXT NOT NULL PRIMARY KEY,
+                        -- Seconds since 1970.
+                        kept INTEGER NOT NULL,
+                        boot TEXT
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         try migrator.migrate(database)
     }
 }

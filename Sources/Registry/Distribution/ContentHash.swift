@@ -1,0 +1,54 @@
+import Crypto
+import NIOCore
+import OCI
+import Synchronization
+
+/// A digest that is computed while the bytes pass.
+final class ContentHash: Sendable {
+    private enum State: Sendable {
+        case sha256(SHA256)
+        case sha512(SHA512)
+    }
+
+    private let state: Mutex<State>
+
+    init(_ algorithm: OCI.Digest.Algorithm) {
+        state = Mutex(algorithm == .sha256 ? .sha256(SHA256()) : .sha512(SHA512()))
+    }
+
+    func update(_ bytes: UnsafeRawBufferPointer) {
+        state.withLock { state in
+            switch state {
+            case .sha256(var hash):
+                // Taken out while it changes, so that it is not copied.
+                state = .sha512(SHA512())
+                hash.update(bufferPointer: bytes)
+                state = .sha256(hash)
+            case .sha512(var hash):
+                state = .sha256(SHA256())
+                hash.update(bufferPointer: bytes)
+                state = .sha512(hash)
+            }
+        }
+    }
+
+    func update(_ buffer: ByteBuffer) { buffer.withUnsafeReadableBytes { update($0) } }
+
+    var digest: OCI.Digest {
+        get throws(OCIError) {
+            let (algorithm, bytes): (OCI.Digest.Algorithm, [UInt8]) = state.withLock { state in
+                switch state {
+                case .sha256(let hash): (.sha256, Array(hash.finalize()))
+                case .sha512(let hash): (.sha512, Array(hash.finalize()))
+                }
+            }
+            return try OCI.Digest(algorithm: algorithm, bytes: bytes)
+        }
+    }
+
+    static func digest(of bytes: [UInt8], _ algorithm: OCI.Digest.Algorithm = .sha256) throws(OCIError) -> OCI.Digest {
+        let hash = ContentHash(algorithm)
+        bytes.withUnsafeBytes { hash.update($0) }
+        return try hash.digest
+    }
+}
