@@ -1,6 +1,7 @@
 import CKernel
 import Glibc
 import JSON
+import Kernel
 
 /// Starts monitors and finds running ones again. All connections are served by the one thread of a `MonitorReactor`.
 ///
@@ -13,11 +14,22 @@ public struct MonitorClient: Sendable {
     public let reactor: MonitorReactor
     /// The program that holds the monitor: `dhow-runtime`.
     public let runtimePath: String
+    /// A read-only mount of it that is attached nowhere: executed from there, no container can overwrite the program by
+    /// way of its own `/proc`, and each monitor is spared making such a mount and executing itself again. `nil` where it
+    /// cannot be made; monitors see to it themselves then.
+    private let sealed: FileDescriptor?
 
     /// - Throws: `MonitorError` when the reactor's epoll or thread cannot be made.
     public init(runtimePath: String) throws(MonitorError) {
         self.runtimePath = runtimePath
+        sealed = try? Self.readOnlyMount(of: runtimePath)
         reactor = try MonitorReactor()
+    }
+
+    private static func readOnlyMount(of path: String) throws(KernelError) -> FileDescriptor {
+        let mount = try FileDescriptor.open(path, .path).cloneMount()
+        try mount.setMountAttributes(set: .readOnly)
+        return mount
     }
 
     /// Writes `config.json` and `monitor.json` into `directory`, which must exist, starts a monitor on it and returns
@@ -77,8 +89,10 @@ public struct MonitorClient: Sendable {
             var pid: pid_t = 0
             let arguments = CStrings([runtimePath, "monitor", "--directory", directory])
             let environment = CStrings(["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"])
+            // By this process's number: the child closes all but its own descriptors before it executes.
+            let program = sealed.map { "/proc/\(getpid())/fd/\($0.rawValue)" } ?? runtimePath
             let failure = ckernel_spawn_monitor(
-                &pid, runtimePath, arguments.pointers, environment.pointers, output, theirs)
+                &pid, program, arguments.pointers, environment.pointers, output, theirs)
             guard failure == 0 else { throw .system("cannot start the monitor \(runtimePath)", failure) }
             return (pid, mine)
         } catch {

@@ -157,7 +157,10 @@ extension ContainerEngine {
                     guard name.hasPrefix("dhow-"), name.hasSuffix(".scope") else { continue }
                     name = String(name.dropFirst(5).dropLast(6))
                 }
-                if name.utf8.count == 64, Names.isHexadecimal(name), !running.contains(name) { found.insert(name) }
+                guard name.utf8.count == 64, Names.isHexadecimal(name), !running.contains(name) else { continue }
+                // Another daemon may be about to put its container's first process into one that is new.
+                if registry.container(id: name) == nil, isYoung(PathText.join(directory, entry.name)) { continue }
+                found.insert(name)
             }
         }
         for id in found {
@@ -166,6 +169,12 @@ extension ContainerEngine {
             destroyCgroup(
                 cgroupDriver == .systemd ? "\(parent):dhow:\(id)" : PathText.join("/" + parent, id), of: id)
         }
+    }
+
+    /// Whether a directory was made in the last minute.
+    private func isYoung(_ path: String) -> Bool {
+        guard let status = try? FileDescriptor.currentDirectory.status(of: path) else { return true }
+        return Timestamp.now.seconds - status.modified.seconds < 60
     }
 
     /// Whether a cgroup has processes that no monitor of ours answers for: then another daemon's may.

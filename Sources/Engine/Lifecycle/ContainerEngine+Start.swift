@@ -141,7 +141,8 @@ extension ContainerEngine {
             return state.status
         }
         try? await blocking { try self.store.update(container.id, status) }
-        settle(container, ExitOutcome(exitCode: Int(code), error: message))
+        // Clients tell of an error of the wait beside the one of the start.
+        settle(container, ExitOutcome(exitCode: Int(code)))
         return error
     }
 

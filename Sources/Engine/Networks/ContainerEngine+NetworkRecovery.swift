@@ -16,12 +16,13 @@ extension ContainerEngine {
                 logger.error("cannot use a network", metadata: ["name": "\(record.name)", "error": "\(error)"])
             }
         }
-        if let bridge = try defaultBridge(records.first { $0.name == "bridge" }) {
+        let runs = containers.compactMap { readRunNetwork($0.id) }
+        let used = Set(runs.flatMap { $0.endpoints.map(\.networkID) })
+        let old = records.first { $0.name == "bridge" }
+        if let bridge = try defaultBridge(old, isUsed: old.map { used.contains($0.id) } ?? false) {
             try networkStore.save(bridge)
             networks.insert(try Network(bridge))
         }
-        let runs = containers.compactMap { readRunNetwork($0.id) }
-        let used = Set(runs.flatMap { $0.endpoints.map(\.networkID) })
         try declareFirewall(runs, used)
         for network in networks.all where network.hasEndpoints {
             // The default bridge waits for its first container: most of what it needs is memory.

@@ -6,8 +6,10 @@ import Kernel
 extension ContainerEngine {
     /// The default network as the configuration wants it, under the ID that it had before; `nil` when it is switched off.
     /// Blocks.
-    /// - Parameter old: from the database.
-    func defaultBridge(_ old: NetworkRecord?) throws -> NetworkRecord? {
+    /// - Parameters:
+    ///   - old: from the database.
+    ///   - isUsed: whether containers run on it.
+    func defaultBridge(_ old: NetworkRecord?, isUsed: Bool) throws -> NetworkRecord? {
         let settings = configuration.network
         guard settings.bridge != "none" else { return nil }
         var record = NetworkRecord()
@@ -19,21 +21,27 @@ extension ContainerEngine {
         record.options = settings.bridgeOptions
         record.options["com.docker.network.bridge.name"] =
             settings.bridge ?? old?.options["com.docker.network.bridge.name"] ?? "docker0"
-        let requests = try subnetRequests(of: record)
-        let isSame =
-            old?.usesIPv6 == record.usesIPv6
-            && requests.allSatisfy { request in
-                old?.pools.contains { pool in
-                    pool.subnet == request.subnet?.description && (request.gateway == nil || pool.gateway == request.gateway?.description)
-                        && pool.ipRange == request.range?.description ?? ""
-                } ?? false
-            }
-        if isSame, let old {
-            // What was chosen before stays, so that containers keep their neighbourhood.
+        if isUsed, let old {
+            // Containers that run have their addresses; what was asked for anew waits until none does.
             record.pools = old.pools
-        } else {
-            try resolve(&record, requests, ignoring: record.options["com.docker.network.bridge.name"])
+            record.usesIPv6 = old.usesIPv6
+            record.hasNamedSubnets = old.hasNamedSubnets
+            return record
         }
+        var requests = try subnetRequests(of: record)
+        record.hasNamedSubnets = !requests.isEmpty
+        if let old, !old.hasNamedSubnets {
+            // What was chosen before stays, so that containers keep their neighbourhood.
+            let pools = try hostNetworking.pools().pools
+            for pool in old.pools {
+                guard let subnet = IPPrefix(pool.subnet), subnet.family == .v4 || record.usesIPv6,
+                    !requests.contains(where: { $0.subnet?.family == subnet.family }),
+                    pools.contains(where: { $0.base.contains(subnet) })
+                else { continue }
+                requests.append(SubnetRequest(subnet: subnet, gateway: IPAddress(pool.gateway)))
+            }
+        }
+        try resolve(&record, requests, ignoring: record.options["com.docker.network.bridge.name"])
         return record
     }
 

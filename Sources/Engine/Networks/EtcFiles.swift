@@ -61,7 +61,7 @@ extension ContainerEngine {
         if !configured.isEmpty { return configured.compactMap { InternetAddress(bytes: $0.bytes) } }
         guard let bridge = networks.network(named: "bridge") else { return [] }
         try make(bridge)
-        return bridge.specification.subnets.compactMap { $0.gateway.flatMap { InternetAddress(bytes: $0.bytes) } }
+        return bridge.specification.subnets.sorted { $0.prefix < $1.prefix }.compactMap { $0.gateway.flatMap { InternetAddress(bytes: $0.bytes) } }
     }
 
     /// The lines for `--link` on the default bridge, which has no names.

@@ -69,7 +69,7 @@ final class HostNetworking: Sendable {
                 driver = try BridgeDriver(
                     BridgeDriver.Configuration(
                         owner: owner, enablesForwarding: configuration.enablesForwarding,
-                        routesLoopback: !configuration.usesProxy, mtu: configuration.mtu), firewall: firewall)
+                        routesLoopback: !configuration.usesProxy), firewall: firewall)
             case MacvlanDriver.name: driver = try MacvlanDriver(owner: owner)
             case IpvlanDriver.name: driver = try IpvlanDriver(owner: owner)
             default:
