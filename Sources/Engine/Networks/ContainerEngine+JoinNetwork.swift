@@ -8,10 +8,8 @@ extension ContainerEngine {
     /// Connects a container whose namespaces exist and whose program does not run yet: when this returns it is reachable
     /// from the first packet on.
     func joinNetworks(_ container: Container, _ run: RunNetwork, processID: Int32) async throws {
-        guard !run.record.endpoints.isEmpty else {
-            try await blocking { try self.write(run, of: container) }
-            return
-        }
+        // A run without networks has nothing to write down.
+        guard !run.record.endpoints.isEmpty else { return }
         let record = container.record
         let sockets = try await blocking { () throws -> NameServerSockets? in
             let sandbox = try NetworkSandbox(pid: processID)

@@ -51,7 +51,9 @@ extension ContainerEngine {
     /// Takes over what a running container has of networks: its addresses, ports, names and proxies.
     func adoptNetwork(of container: Container, processID: Int32) async {
         do {
-            guard let record = try await blocking({ self.readRunNetwork(container.id) }) else { return }
+            let mode = container.record.hostConfig.networkMode
+            guard mode != "host", ContainerReference(mode) == nil else { return }
+            let record = try await blocking { self.readRunNetwork(container.id) ?? RunNetworkRecord(sandboxOf: container.id) }
             let run = RunNetwork(record)
             container.change { $0.network = run }
             let sockets = try await blocking { () throws -> NameServerSockets? in

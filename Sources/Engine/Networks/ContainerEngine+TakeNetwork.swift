@@ -12,8 +12,7 @@ extension ContainerEngine {
         let requests = EndpointRequests.of(record)
         let mode = record.hostConfig.networkMode
         guard mode != "host", ContainerReference(mode) == nil else { return nil }
-        var run = RunNetworkRecord()
-        run.sandboxID = Names.newID()
+        var run = RunNetworkRecord(sandboxOf: record.id)
         var reservations: [PortReservation] = []
         do {
             for request in requests {

@@ -12,6 +12,9 @@ package struct RunNetworkRecord: JSONRecord {
 
     package init() {}
 
+    /// Without networks, for one container. A sandbox is the container's network namespace, of which it has one.
+    package init(sandboxOf container: String) { sandboxID = container }
+
     package static let members = JSONMembers<Self>(
         .required("sandboxID", \.sandboxID),
         .always("endpoints", \.endpoints),
