@@ -67,7 +67,7 @@ struct Program {
         switch evaluation!.run(on: host) {
         case .success(let bytes):
             _ = write(1, bytes, bytes.count)
-            if case .raw = format {} else { _ = write(1, "\n", 1) }
+            if case .raw = format {} else if case .xml = format {} else { _ = write(1, "\n", 1) }
             return 0
         case .failure(let failure):
             let m = failure.description + "\n"; _ = write(2, m, m.utf8.count)

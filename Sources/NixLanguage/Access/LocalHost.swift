@@ -86,7 +86,7 @@ open class LocalHost: EvaluationHost {
         guard let directory = opendir(path) else {
             switch errno {
             case ENOENT: throw HostError(.missing, "path '\(path)' does not exist")
-            case ENOTDIR: throw HostError(.failed, "cannot read directory \"\(path)\": Not a directory")
+            case ENOTDIR: throw HostError(.failed, "'\(path)' is not a directory")
             default: throw Self.failure("reading directory", path)
             }
         }

@@ -163,16 +163,12 @@ private struct GenericClosure {
         }
         var (low, high) = (0, keys.entries.count)
         do {
-            if keys.entries.isEmpty { _ = try evaluator.isLess(key, key, "") }
             while low < high {
                 let middle = (low + high) / 2
-                if try evaluator.isLess(keys.entries[middle].key, key, "") { low = middle + 1 } else { high = middle }
+                if try evaluator.isLess(key, keys.entries[middle].key, "") { high = middle } else { low = middle + 1 }
             }
-            if low < keys.entries.count, !(try evaluator.isLess(key, keys.entries[low].key, "")) { return false }
+            if low > 0, !(try evaluator.isLess(keys.entries[low - 1].key, key, "")) { return false }
         } catch {
-            if keys.entries.isEmpty {
-                throw evaluator.traced(error, .none, "while checking key of element \(describe(element))")
-            }
             let other = keys.entries[min((low + high) / 2, keys.entries.count - 1)].element
             let error = evaluator.evaluationError(error)
             error.addTrace(.none, "with element \(describe(other))")

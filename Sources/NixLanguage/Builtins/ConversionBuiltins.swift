@@ -27,8 +27,9 @@ enum ConversionBuiltins {
             var reader = TOMLReader(evaluator, text.bytes)
             do { return try reader.document() } catch {
                 let error = evaluator.evaluationError(error)
-                guard error.kind == .parse else { throw error }
-                throw EvaluationError(.evaluation, "while parsing TOML: \(error.message)")
+                guard error.kind != .stackOverflow else { throw error }
+                let prefix = error.kind == .parse ? "" : "error: "
+                throw EvaluationError(.evaluation, "while parsing TOML: \(prefix)\(error.message)")
             }
         },
         ]

@@ -20,6 +20,7 @@ enum FetchBuiltins {
         var url: String?
         var expected: Hash?
         var name = defaultName
+        var isNamed = false
         let value = try evaluator.force(argument)
         if value.tag == .attributes {
             for attribute in value.attributes.entries {
@@ -34,6 +35,7 @@ enum FetchBuiltins {
                 case evaluator.names.sha256:
                     expected = try HashBuiltins.hash(evaluator, try text(), algorithm: .sha256)
                 case evaluator.names.name:
+                    isNamed = true
                     name = try evaluator.forcePlainString(
                         attribute.value, at: attribute.position,
                         "while evaluating the name of the content we should fetch"
@@ -50,11 +52,16 @@ enum FetchBuiltins {
         guard let url else { throw EvaluationError(.evaluation, "'url' argument required") }
         if name.isEmpty { name = String(url.split(separator: "/").last ?? "") }
         do { try StorePath.check(name: name) } catch {
-            let tried = kind == .file && value.tag != .attributes || !name.isEmpty
+            let advice =
+                if isNamed {
+                    "Please change the value for the 'name' attribute passed to '\(who)', so that it can create a valid store path."
+                } else if value.tag == .attributes {
+                    "Please add a valid 'name' attribute to the argument for '\(who)', so that it can create a valid store path."
+                } else {
+                    "Please pass an attribute set with 'url' and 'name' attributes to '\(who)',  so that it can create a valid store path."
+                }
             throw EvaluationError(
-                .evaluation,
-                "invalid store path name when fetching URL '\(url)': \(error.reason). \(tried ? "Please add a valid 'name' argument to '\(who)'." : "")"
-            )
+                .evaluation, "invalid store path name when fetching URL '\(url)': \(error.reason). \(advice)")
         }
         if evaluator.settings.isPure, expected == nil {
             throw EvaluationError(.restricted, "in pure evaluation mode, '\(who)' requires a 'sha256' argument")

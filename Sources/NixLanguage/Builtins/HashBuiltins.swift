@@ -25,7 +25,7 @@ enum HashBuiltins {
 
     static func algorithm(_ name: Text) throws -> HashAlgorithm {
         guard let algorithm = HashAlgorithm(rawValue: name.string) else {
-            throw EvaluationError(.evaluation, "unknown hash algorithm '\(name.string)'")
+            throw EvaluationError(.evaluation, "unknown hash algorithm '\(name.string)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
         }
         return algorithm
     }

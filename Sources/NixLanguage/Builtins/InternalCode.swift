@@ -2,12 +2,40 @@
 enum InternalCode {
     /// The function `derivation`: a set whose outputs' paths are worked out when someone asks.
     static let derivation: StaticString = """
+        # The function `derivation`.
+        #
+        # What builds things in Nix is `derivationStrict`: it makes a store
+        # derivation of a set and gives the paths of it and its outputs.
+        # `derivation` wraps it, so that nothing of that happens before
+        # somebody looks at a path.
+        #
+        # The argument says what to build and how: `name`, `system` and
+        # `builder` must be there, `args` and `outputs` may be, and everything
+        # else becomes a variable of the builder's environment.
+        #
+        # The result is that set again, and in it:
+        #
+        #   outPath      where the first output will be, as a string that
+        #                makes whoever uses it depend on the derivation;
+        #   drvPath      where the store derivation is;
+        #   type         "derivation", by which such sets are known;
+        #   outputName   which output this set stands for;
+        #   all          a set like this one for every output, in a list;
+        #   drvAttrs     the argument as it was given;
+        #
+        # and one attribute for each output, called like it.
+        #
+        # Error messages name lines of this text, and people compare them
+        # with those of other implementations: the code below therefore
+        # begins at line 30.
+        #
         drvAttrs@{
           outputs ? [ "out" ],
           ...
         }:
 
         let
+
           strict = derivationStrict drvAttrs;
 
           commonAttrs =
@@ -21,7 +49,7 @@ enum InternalCode {
           outputToAttrListElement = outputName: {
             name = outputName;
             value = commonAttrs // {
-              outPath = builtins.getAttr outputName strict;
+              outPath = strict.${outputName};
               drvPath = strict.drvPath;
               type = "derivation";
               inherit outputName;

@@ -5,7 +5,7 @@ extension Evaluator {
         let position = node.pointee.header.position
         var function = try evaluate(node.pointee.function, environment)
         let nodes = node.pointee.arguments
-        if callDepth >= callDepthLimit { throw callDepthExceeded(position) }
+        if callDepth > callDepthLimit { throw callDepthExceeded(position) }
         try checkStack(position)
         callDepth &+= 1
         defer { callDepth &-= 1 }

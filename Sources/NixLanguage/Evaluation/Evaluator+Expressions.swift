@@ -219,7 +219,7 @@ extension Evaluator {
         let right = try evaluate(node.pointee.right, environment, "in the right operand of '++'")
         for value in [left, right] where value.tag != .list {
             throw traced(
-                typeError("a list", value, at: position), position, "while evaluating one of the elements to concatenate")
+                typeError("a list", value), position, "while evaluating one of the elements to concatenate")
         }
         if left.listCount == 0 { return right }
         if right.listCount == 0 { return left }

@@ -35,7 +35,13 @@ extension Evaluator {
     }
 
     func warn(_ warning: EvaluationError) {
-        host.log(Array(ErrorPrinter(positions: positions, showsTrace: showsTrace).print(warning, prefix: "warning:").utf8))
+        // Several lines without a place stand as they are.
+        let isIndented = warning.position.isKnown || warning.trace != nil
+        let printer = ErrorPrinter(positions: positions, showsTrace: showsTrace)
+        host.log(
+            Array(
+                (isIndented
+                    ? printer.print(warning, prefix: "warning:") : "warning: " + warning.message).utf8))
     }
 
     // MARK: Files of code

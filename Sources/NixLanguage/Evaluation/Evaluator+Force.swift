@@ -23,7 +23,7 @@ extension Evaluator {
             try checkStack(position)
             reference.pointee = .blackHole
             do {
-                let value = try call(promise.function, promise.argument, position)
+                let value = try call(promise.function, promise.argument)
                 reference.pointee = value
                 return value
             } catch { throw failed(reference, promise, error) }
@@ -35,7 +35,8 @@ extension Evaluator {
         }
     }
 
-    /// Remembers that a promise failed, so that asking again gives the same error; unless another time might succeed.
+    /// Remembers that a promise failed, so that asking again gives the same error, with the trace of the first time; unless
+    /// another time might succeed.
     @inline(never)
     private func failed(_ reference: ValueRef, _ promise: Value, _ error: any Error) -> EvaluationError {
         let error = evaluationError(error)
@@ -47,7 +48,7 @@ extension Evaluator {
             reference.pointee = promise
         } else {
             reference.pointee = .failed(failures.count)
-            failures.append(error.copy())
+            failures.append(error)
         }
         return error
     }
@@ -103,7 +104,7 @@ extension Evaluator {
     func forceList(_ reference: ValueRef, at position: Position = .none, _ context: String) throws -> Value {
         do {
             let value = try force(reference, position)
-            guard value.tag == .list else { throw typeError("a list", value, at: position) }
+            guard value.tag == .list else { throw typeError("a list", value) }
             return value
         } catch { throw traced(error, position, context) }
     }
@@ -184,7 +185,7 @@ extension Evaluator {
 
     private func forceDeeply(_ reference: ValueRef, _ seen: inout Set<ValueRef>) throws {
         let position = position(of: reference.pointee)
-        if callDepth >= callDepthLimit { throw callDepthExceeded(position) }
+        if callDepth > callDepthLimit { throw callDepthExceeded(position) }
         try checkStack(position)
         callDepth += 1
         defer { callDepth -= 1 }

@@ -105,7 +105,7 @@ final class Evaluator {
     /// Counts a level of calls while `body` runs.
     @inline(__always)
     func deeper<Result>(_ position: Position, _ body: () throws -> Result) throws -> Result {
-        if callDepth >= callDepthLimit { throw callDepthExceeded(position) }
+        if callDepth > callDepthLimit { throw callDepthExceeded(position) }
         if stack.isReached { throw stackOverflow(position) }
         callDepth &+= 1
         defer { callDepth &-= 1 }

@@ -24,7 +24,7 @@ struct JSONText {
     mutating func write(_ value: Value) throws { try write(value, .none, copiesToStore) }
 
     private mutating func write(_ value: Value, _ position: Position, _ copies: Bool) throws {
-        if evaluator.callDepth >= evaluator.callDepthLimit { throw evaluator.callDepthExceeded(position) }
+        if evaluator.callDepth > evaluator.callDepthLimit { throw evaluator.callDepthExceeded(position) }
         try evaluator.checkStack(position)
         evaluator.callDepth += 1
         defer { evaluator.callDepth -= 1 }
@@ -122,10 +122,27 @@ struct JSONText {
             }
         }
         bytes.append(UInt8(ascii: "\""))
-        if !isASCII, String(validating: string, as: UTF8.self) == nil {
+        if !isASCII, let index = firstInvalid(string) {
+            let digits = String(string[index], radix: 16, uppercase: true)
             throw EvaluationError(
-                .evaluation, "JSON serialization error: [json.exception.type_error.316] invalid UTF-8 byte in a string")
+                .evaluation,
+                "JSON serialization error: [json.exception.type_error.316] invalid UTF-8 byte at index \(index): 0x\(digits.count == 1 ? "0" : "")\(digits)"
+            )
         }
+    }
+
+    /// Where a text stops being UTF-8.
+    private static func firstInvalid(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+        if String(validating: bytes, as: UTF8.self) != nil { return nil }
+        var at = 0
+        while at < bytes.count {
+            let length = [1, 2, 3, 4].first { length in
+                at + length <= bytes.count && String(validating: bytes[at..<at + length], as: UTF8.self) != nil
+            }
+            guard let length else { return at }
+            at += length
+        }
+        return nil
     }
 
     /// The shortest digits that give the number again, as the JSON library that Nix uses writes them.

@@ -69,7 +69,7 @@ struct XMLPrinter {
     // MARK: Values
 
     private mutating func write(_ reference: ValueRef, _ position: Position) throws {
-        if evaluator.callDepth >= evaluator.callDepthLimit { throw evaluator.callDepthExceeded(position) }
+        if evaluator.callDepth > evaluator.callDepthLimit { throw evaluator.callDepthExceeded(position) }
         try evaluator.checkStack(position)
         evaluator.callDepth += 1
         defer { evaluator.callDepth -= 1 }

@@ -489,7 +489,7 @@ struct TOMLReader {
         let isDate = digits(0, 4) != nil && has(4, "-")
         let isTime = digits(0, 2) != nil && has(2, ":")
         guard isDate || isTime else { return nil }
-        guard evaluator.settings.parsesTOMLTimestamps else { throw fail("Dates and times are not supported") }
+        guard evaluator.settings.parsesTOMLTimestamps else { throw EvaluationError(.parse, "Dates and times are not supported") }
         var normal = text
         var time = 0
         if isDate {

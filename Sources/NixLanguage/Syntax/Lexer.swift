@@ -93,9 +93,11 @@ struct Lexer {
         case UInt8(ascii: "<"):
             if let path = searchPath(start) { return path }
             if second == UInt8(ascii: "=") { return token(.lessOrEqual, 2) }
+            if second == UInt8(ascii: "|") { return token(.pipeFrom, 2) }
         case UInt8(ascii: ">") where second == UInt8(ascii: "="): return token(.greaterOrEqual, 2)
         case UInt8(ascii: "&") where second == UInt8(ascii: "&"): return token(.and, 2)
         case UInt8(ascii: "|") where second == UInt8(ascii: "|"): return token(.or, 2)
+        case UInt8(ascii: "|") where second == UInt8(ascii: ">"): return token(.pipeInto, 2)
         case UInt8(ascii: "-") where second == UInt8(ascii: ">"): return token(.implies, 2)
         case UInt8(ascii: "/") where second == UInt8(ascii: "/"): return token(.update, 2)
         case UInt8(ascii: "+") where second == UInt8(ascii: "+"): return token(.concat, 2)

@@ -121,8 +121,10 @@ extension Parser {
     private mutating func application() throws -> Node {
         let start = here
         var function = try selection()
+        if !calledWithOr.isEmpty { calledWithOr[function.pointer] = nil }
         while beginsOperand {
             let argument = try selection()
+            warnOfOr(argument)
             function = call(function, argument, start)
         }
         return function
@@ -150,6 +152,20 @@ extension Parser {
         }
     }
 
+    /// Warns where `or` is taken for a name and may once be taken for the keyword: `f x or` in an argument or a list.
+    mutating func warnOfOr(_ node: Node) {
+        guard !calledWithOr.isEmpty, let end = calledWithOr.removeValue(forKey: node.pointer) else { return }
+        let start = Int(node.position.raw - base)
+        let text = String(
+            decoding: UnsafeBufferPointer(start: lexer.bytes + start, count: end - start), as: UTF8.self)
+        let place = context.positions.location(node.position)?.description ?? "«none»"
+        context.warn(
+            EvaluationError(
+                .evaluation,
+                "at \(place): This expression uses `or` as an identifier in a way that will change in a future Nix release.\nWrap this entire expression in parentheses to preserve its current meaning:\n    (\(text))\nGive feedback at https://github.com/NixOS/nix/pull/11121"
+            ))
+    }
+
     mutating func selection() throws -> Node {
         let start = here
         let subject = try primary()
@@ -161,6 +177,7 @@ extension Parser {
             if current.kind == .orKeyword {
                 advance()
                 alternative = try selection()
+                if let alternative { warnOfOr(alternative) }
             }
             return Node(
                 make(
@@ -168,8 +185,11 @@ extension Parser {
         case .orKeyword:
             // `or` was once an ordinary name, and nixpkgs has a function of that name: `f or` is a call.
             let name = make(VariableNode(header: header(.variable, start), name: symbols.intern("or")))
+            let end = current.end
             advance()
-            return call(subject, Node(name), start)
+            let result = call(subject, Node(name), start)
+            calledWithOr[result.pointer] = end
+            return result
         default: return subject
         }
     }

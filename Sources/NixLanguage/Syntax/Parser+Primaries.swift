@@ -41,7 +41,7 @@ extension Parser {
             return Node(make(CallNode(header: header(.call, start), function: Node(find), arguments: arguments)))
         case .uri:
             advance()
-            try lint(context.lints.urlLiterals, at: start) { level in
+            try lint("url", context.lints.urlLiterals, at: start) { level in
                 "URL literals are \(level == .fatal ? "disallowed" : "discouraged"). Consider using a string literal \"\(text(token))\" instead"
             }
             return constant(.string(Text(arena, bytes(token))))
@@ -71,7 +71,9 @@ extension Parser {
             while current.kind != .character("]") {
                 guard current.kind != .end else { throw unexpected() }
                 try checkStack()
-                elements.append(try selection(), arena)
+                let element = try selection()
+                warnOfOr(element)
+                elements.append(element, arena)
             }
             advance()
             return Node(
@@ -84,11 +86,14 @@ extension Parser {
         Node(make(ConstantNode(header: header(.constant, .none), value: value)))
     }
 
-    func lint(_ level: LintSettings.Level, at position: Position, _ message: (LintSettings.Level) -> String) throws {
+    func lint(
+        _ name: String, _ level: LintSettings.Level, at position: Position, _ message: (LintSettings.Level) -> String
+    ) throws {
+        func complaint() -> EvaluationError { fail("\(message(level)) (lint-\(name)-literals)", at: position) }
         switch level {
         case .ignore: break
-        case .warn: context.warn(fail(message(.warn), at: position))
-        case .fatal: throw fail(message(.fatal), at: position)
+        case .warn: context.warn(complaint())
+        case .fatal: throw complaint()
         }
     }
 
@@ -109,18 +114,18 @@ extension Parser {
         var literal = text(token)
         let isHome = token.kind == .homePath
         if isHome {
-            try lint(context.lints.absolutePathLiterals, at: start) { _ in
+            try lint("absolute-path", context.lints.absolutePathLiterals, at: start) { _ in
                 "home path literals are not portable. Consider replacing path literal '\(literal)' by a string, relative path, or parameter"
             }
             literal = try context.home(literal) + literal.dropFirst()
         } else if literal.utf8.first == UInt8(ascii: "/") {
-            try lint(context.lints.absolutePathLiterals, at: start) { _ in
+            try lint("absolute-path", context.lints.absolutePathLiterals, at: start) { _ in
                 "absolute path literals are not portable. Consider replacing path literal '\(literal)' by a string, relative path, or parameter"
             }
             literal = CanonicalPath.make(literal, keepsTrailingSlash: true)
         } else {
             if literal.utf8.first != UInt8(ascii: ".") {
-                try lint(context.lints.shortPathLiterals, at: start) { _ in
+                try lint("short-path", context.lints.shortPathLiterals, at: start) { _ in
                     "relative path literal '\(literal)' should be prefixed with '.' for clarity: './\(literal)'"
                 }
             }

@@ -117,8 +117,10 @@ extension Parser {
         var parts: [(Position, IndentedPart)] = []
         var at = current.end
         var rawStart = at
-        func flush() {
-            if at > rawStart { parts.append((position(rawStart), .raw(rawStart, at))) }
+        func flush() throws {
+            guard at > rawStart else { return }
+            if (rawStart..<at).contains(where: { lexer.bytes[$0] == 0 }) { throw nullByte(rawStart, at) }
+            parts.append((position(rawStart), .raw(rawStart, at)))
         }
         scan: while true {
             guard at < lexer.count else {
@@ -128,19 +130,19 @@ extension Parser {
             let next = lexer.byte(at + 1)
             switch (byte, next) {
             case (UInt8(ascii: "$"), UInt8(ascii: "{")):
-                flush()
+                try flush()
                 let partStart = position(at)
                 let (node, end) = try interpolation(at)
                 parts.append((partStart, .node(node)))
                 at = end
                 rawStart = at
             case (UInt8(ascii: "$"), UInt8(ascii: "'")):
-                flush()
+                try flush()
                 parts.append((position(at), .escaped([byte])))
                 at += 1
                 rawStart = at
             case (UInt8(ascii: "'"), UInt8(ascii: "'")):
-                flush()
+                try flush()
                 let partStart = position(at)
                 switch lexer.byte(at + 2) {
                 case UInt8(ascii: "$"):
@@ -161,12 +163,11 @@ extension Parser {
                 }
                 rawStart = at
             case (UInt8(ascii: "'"), UInt8(ascii: "$")):
-                flush()
+                try flush()
                 parts.append((position(at), .escaped([byte])))
                 at += 1
                 rawStart = at
             case (UInt8(ascii: "$"), _), (UInt8(ascii: "'"), _): at = min(at + 2, lexer.count)
-            case (0, _): throw nullByte(rawStart, at + 1)
             default: at += 1
             }
         }

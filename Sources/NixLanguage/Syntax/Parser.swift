@@ -7,6 +7,8 @@ struct Parser {
     var current: Token
     /// Where each symbol of a large set is defined, by the set's address.
     var definitionIndexes: [UnsafeMutableRawPointer: [Symbol: Int]] = [:]
+    /// Calls of the form `f or`, and where each ends, until it is known that they mean no harm.
+    var calledWithOr: [UnsafeMutableRawPointer: Int] = [:]
 
     var arena: Arena { context.arena }
     var symbols: SymbolTable { context.symbols }
@@ -53,6 +55,11 @@ struct Parser {
 
     /// "syntax error, unexpected X, expecting Y or Z".
     func unexpected(expecting: [String] = []) -> EvaluationError {
+        if current.kind == .pipeFrom || current.kind == .pipeInto {
+            return fail(
+                "experimental Nix feature 'pipe-operators' is disabled; add '--extra-experimental-features pipe-operators' to enable it",
+                at: here)
+        }
         var message = "syntax error, unexpected \(current.kind.description)"
         if !expecting.isEmpty { message += ", expecting " + expecting.joined(separator: " or ") }
         return fail(message, at: here)

@@ -15,6 +15,7 @@ struct Token {
         case dollarCurly
         case ifKeyword, thenKeyword, elseKeyword, assertKeyword, withKeyword, letKeyword, inKeyword, recKeyword
         case inheritKeyword, orKeyword
+        case pipeFrom, pipeInto
         case ellipsis, equal, notEqual, lessOrEqual, greaterOrEqual, and, or, implies, update, concat
         /// Any other single byte.
         case symbol(UInt8)
@@ -43,6 +44,8 @@ struct Token {
             case .recKeyword: return "'rec'"
             case .inheritKeyword: return "'inherit'"
             case .orKeyword: return "'or'"
+            case .pipeFrom: return "'<|'"
+            case .pipeInto: return "'|>'"
             case .ellipsis: return "'...'"
             case .equal: return "'=='"
             case .notEqual: return "'!='"
