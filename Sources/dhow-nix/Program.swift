@@ -1,77 +1,59 @@
-import Glibc
-import NixLanguage
-import NixStore
-
+/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-hash`.
 struct Program {
     let arguments: [String]
 
     func run() -> Int32 {
-        var evaluation: Evaluation?
-        var format = Evaluation.Format.classic
-        var path = "", strict = false, parse = false
-        var settings = EvaluationSettings()
-        var args: [(name: String, value: Evaluation.Argument)] = []
-        let host = LocalHost()
-        var i = 1
-        func next() -> String { i += 1; return arguments[i] }
-        let cwd = host.environment("PWD") ?? "/"
-        var isExpr = false
-        var file: String?
-        while i < arguments.count {
-            switch arguments[i] {
-            case "--eval", "instantiate": break
-            case "eval": format = .modern
-            case "--strict": strict = true
-            case "--json": format = .json
-            case "--xml": format = .xml(showsLocations: true)
-            case "--no-location": format = .xml(showsLocations: false)
-            case "--raw": format = .raw
-            case "--parse": parse = true
-            case "--show-trace": settings.showsTrace = true
-            case "--no-show-trace": settings.showsTrace = false
-            case "-E", "--expr": isExpr = true
-            case "-A": path = next()
-            case "--arg": let name = next(); args.append((name, .expression(next())))
-            case "--argstr": let name = next(); args.append((name, .string(next())))
-            case "-I": settings.searchPath.append(.init(parsing: next()))
-            case "--max-call-depth": settings.callDepthLimit = Int(next())!
-            case "--pure-eval": settings.isPure = true
-            case "--impure": settings.isPure = false
-            case "--drv": format = .derivationPath
-            case "--extra-experimental-features": if next() == "parse-toml-timestamps" { settings.parsesTOMLTimestamps = true }
-            case "--lint-url-literals": settings.lints.urlLiterals = .init(rawValue: next())!
-            case "--lint-absolute-path-literals": settings.lints.absolutePathLiterals = .init(rawValue: next())!
-            case "--lint-short-path-literals": settings.lints.shortPathLiterals = .init(rawValue: next())!
-            case "--trace-verbose": settings.tracesVerbosely = true
-            default: file = arguments[i]
-            }
-            i += 1
+        let name = arguments.first.map { String($0.split(separator: "/").last ?? "") } ?? ""
+        let rest = Array(arguments.dropFirst())
+        switch name {
+        case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
+        case "nix-hash": return run(HashCommand.run, rest, called: name)
+        default: break
         }
-        for entry in (host.environment("NIX_PATH") ?? "").split(separator: ":") { settings.searchPath.append(.init(parsing: String(entry))) }
-        if parse { format = .parsed }
-        guard let file else { return 2 }
-        if file == "-" {
-            var bytes: [UInt8] = []
-            while let line = readLine(strippingNewline: false) { bytes += Array(line.utf8) }
-            evaluation = Evaluation(.standardInput(bytes, basePath: cwd))
-        } else if isExpr {
-            evaluation = Evaluation(.expression(file, basePath: cwd))
-        } else {
-            evaluation = Evaluation(.file(file.hasPrefix("/") ? file : cwd + "/" + file))
-        }
-        evaluation!.format = format
-        evaluation!.attributePath = path
-        evaluation!.arguments = args
-        evaluation!.isStrict = strict
-        evaluation!.settings = settings
-        switch evaluation!.run(on: host) {
-        case .success(let bytes):
-            _ = write(1, bytes, bytes.count)
-            if case .raw = format {} else if case .xml = format {} else { _ = write(1, "\n", 1) }
+        let verb = rest.first ?? ""
+        let options = Array(rest.dropFirst())
+        let called = "\(name) \(verb)"
+        switch verb {
+        case "eval": return run(EvalCommand.run, options, called: called)
+        case "instantiate": return run(InstantiateCommand.run, options, called: called)
+        case "hash": return run(HashCommand.run, options, called: called)
+        case "", "help", "--help", "-h":
+            Output.standard.write(Self.help)
+            return verb.isEmpty ? 1 : 0
+        case "--version":
+            Output.standard.write("dhow-nix (Nix \(Settings.nixVersion) language)\n")
             return 0
-        case .failure(let failure):
-            let m = failure.description + "\n"; _ = write(2, m, m.utf8.count)
+        default:
+            Output.error.write("error: '\(verb)' is not a command of \(name)\nTry '\(name) --help' for the commands.\n")
             return 1
         }
     }
+
+    private func run(_ command: (Arguments) throws -> Void, _ options: [String], called name: String) -> Int32 {
+        do {
+            try command(Arguments(options))
+            return 0
+        } catch let error as UsageError {
+            Output.error.write("error: \(error.reason)\nTry '\(name) --help' for more information.\n")
+        } catch let error as HelpRequest {
+            Output.standard.write(error.text)
+            return 0
+        } catch {
+            let text = String(describing: error)
+            Output.error.write(text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n")
+        }
+        return 1
+    }
+
+    private static let help = """
+        Usage: dhow-nix COMMAND [OPTIONS]
+
+        Commands:
+          eval         Evaluate an expression and print its value, as 'nix eval'
+          instantiate  Evaluate or parse files, as 'nix-instantiate'
+          hash         Print or convert hashes, as 'nix-hash'
+
+        Each has '--help'.
+
+        """
 }

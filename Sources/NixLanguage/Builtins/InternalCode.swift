@@ -27,7 +27,8 @@ enum InternalCode {
         #
         # Error messages name lines of this text, and people compare them
         # with those of other implementations: the code below therefore
-        # begins at line 30.
+        # begins at line 31.
+        #
         #
         drvAttrs@{
           outputs ? [ "out" ],

@@ -23,7 +23,7 @@ extension Evaluator {
             try checkStack(position)
             reference.pointee = .blackHole
             do {
-                let value = try call(promise.function, promise.argument)
+                let value = try call(promise.function, promise.argument, position)
                 reference.pointee = value
                 return value
             } catch { throw failed(reference, promise, error) }

@@ -17,17 +17,23 @@ struct JSONText {
         self.copiesToStore = copiesToStore
     }
 
-    mutating func write(_ reference: ValueRef, _ position: Position = .none) throws {
-        try write(try evaluator.force(reference, position), position, copiesToStore)
+    mutating func write(_ reference: ValueRef) throws { try write(reference, .none, copiesToStore) }
+
+    private mutating func write(_ reference: ValueRef, _ position: Position, _ copies: Bool) throws {
+        try deeper(position) { json in
+            try json.write(content: try json.evaluator.force(reference, position), position, copies)
+        }
     }
 
-    mutating func write(_ value: Value) throws { try write(value, .none, copiesToStore) }
-
-    private mutating func write(_ value: Value, _ position: Position, _ copies: Bool) throws {
+    private mutating func deeper(_ position: Position, _ body: (inout JSONText) throws -> Void) throws {
         if evaluator.callDepth > evaluator.callDepthLimit { throw evaluator.callDepthExceeded(position) }
         try evaluator.checkStack(position)
         evaluator.callDepth += 1
         defer { evaluator.callDepth -= 1 }
+        try body(&self)
+    }
+
+    private mutating func write(content value: Value, _ position: Position, _ copies: Bool) throws {
         switch value.tag {
         case .integer: bytes.append(contentsOf: String(value.integer).utf8)
         case .float: bytes.append(contentsOf: Self.number(value.float).utf8)
@@ -47,7 +53,9 @@ struct JSONText {
             try evaluator.peel(value, position, checksResult: true) { peeled, isFromToString in
                 guard peeled.tag == .attributes else {
                     // What `__toString` gives stays where it is.
-                    return try inner.write(peeled, position, copies && !isFromToString)
+                    return try inner.deeper(position) { json in
+                        try json.write(content: peeled, position, copies && !isFromToString)
+                    }
                 }
                 try inner.write(object: peeled.attributes, copies)
             }
@@ -56,7 +64,7 @@ struct JSONText {
             bytes.append(UInt8(ascii: "["))
             for (index, element) in value.list.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                do { try write(try evaluator.force(element, position), position, copies) } catch {
+                do { try write(element, position, copies) } catch {
                     throw evaluator.traced(error, position, "while evaluating list element at index \(index)")
                 }
             }
@@ -74,10 +82,7 @@ struct JSONText {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             try Self.write(string: evaluator.symbols.text(attribute.name).bytes, to: &bytes)
             bytes.append(UInt8(ascii: ":"))
-            do {
-                try write(
-                    try evaluator.force(attribute.value, attribute.position), attribute.position, copies)
-            } catch {
+            do { try write(attribute.value, attribute.position, copies) } catch {
                 throw evaluator.traced(
                     error, attribute.position,
                     "while evaluating attribute '\(Literal.identifier(evaluator.symbols.text(attribute.name)))'")

@@ -47,6 +47,12 @@ public struct Hash: Hashable, Sendable {
         }
     }
 
+    /// The text of a digest folded to `size` bytes at most, as `nix-hash --truncate` prints it.
+    public func truncatedText(to size: Int, _ format: Format) -> String {
+        guard bytes.count > size else { return text(format) }
+        return Hash(algorithm: algorithm, bytes: compressed(to: size)).text(format)
+    }
+
     /// The digest folded to `size` bytes by exclusive or, as in store paths.
     public func compressed(to size: Int) -> [UInt8] {
         var result = [UInt8](repeating: 0, count: size)
