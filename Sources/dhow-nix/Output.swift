@@ -11,6 +11,8 @@ struct Output {
     static let standard = Output(descriptor: STDOUT_FILENO)
     static let error = Output(descriptor: STDERR_FILENO)
 
+    var isTerminal: Bool { isatty(descriptor) == 1 }
+
     func write(_ text: String) { write(Array(text.utf8)) }
 
     /// Writes all bytes; a reader that has gone ends the program, as it does others.

@@ -1,3 +1,5 @@
+import NixLanguage
+
 /// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-hash`.
 struct Program {
     let arguments: [String]
@@ -40,7 +42,8 @@ struct Program {
             return 0
         } catch {
             let text = String(describing: error)
-            Output.error.write(text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n")
+            let whole = Array((text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n").utf8)
+            Output.error.write(Output.error.isTerminal ? whole : TerminalText.plain(whole))
         }
         return 1
     }

@@ -58,6 +58,7 @@ struct Settings {
         case "allowed-uris": evaluation.allowedAddresses = value.split(separator: " ").map(String.init)
         case "max-call-depth": if let depth = Int(value) { evaluation.callDepthLimit = depth }
         case "show-trace": evaluation.showsTrace = isOn
+        case "abort-on-warn": evaluation.abortsOnWarning = isOn
         default: break
         }
     }
@@ -72,6 +73,7 @@ struct Settings {
 
     /// Adds what the environment says: the search path after that of the command line.
     mutating func finish(_ host: LocalHost) {
+        if ["1", "yes", "true"].contains(host.environment("NIX_ABORT_ON_WARN")) { evaluation.abortsOnWarning = true }
         guard !evaluation.isPure else { return }
         for entry in Self.split(searchPath: host.environment("NIX_PATH") ?? "") {
             evaluation.searchPath.append(.init(parsing: entry))

@@ -13,6 +13,8 @@ open class LocalHost: EvaluationHost {
     public let currentSystem: String
     /// Derivations of this evaluation, by path.
     private var derivations: [StorePath: Derivation] = [:]
+    /// Files that would be in the store, by their absolute paths.
+    private var texts: [String: [UInt8]] = [:]
 
     public init(store: StoreDirectory = StoreDirectory(), system: String = LocalHost.machineSystem) {
         self.store = store
@@ -53,9 +55,13 @@ open class LocalHost: EvaluationHost {
         }
     }
 
-    open func kind(of path: String) throws -> FileKind? { try status(path).map { Self.kind($0.st_mode) } }
+    open func kind(of path: String) throws -> FileKind? {
+        if texts[path] != nil { return .regular }
+        return try status(path).map { Self.kind($0.st_mode) }
+    }
 
     open func readFile(_ path: String) throws -> [UInt8] {
+        if let text = texts[path] { return text }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT || errno == ENOTDIR { throw HostError(.missing, "path '\(path)' does not exist") }
@@ -120,7 +126,7 @@ open class LocalHost: EvaluationHost {
     open var currentTime: Int64 { Int64(time(nil)) }
 
     open func log(_ text: [UInt8]) {
-        let line = text + [0x0A]
+        let line = (isatty(STDERR_FILENO) == 1 ? text : TerminalText.plain(text)) + [0x0A]
         var at = 0
         while at < line.count {
             let count = line[at...].withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
@@ -133,13 +139,15 @@ open class LocalHost: EvaluationHost {
     // MARK: The store
 
     open func isValid(_ path: StorePath) -> Bool {
-        derivations[path] != nil || access(store.print(path), F_OK) == 0
+        derivations[path] != nil || texts[store.print(path)] != nil || access(store.print(path), F_OK) == 0
     }
 
     open func references(of path: StorePath) throws -> Set<StorePath> { [] }
 
     open func addText(name: String, contents: [UInt8], references: Set<StorePath>) throws -> StorePath {
-        try store.makeTextPath(name: name, hash: Hash(.sha256, of: contents), references: references)
+        let path = try store.makeTextPath(name: name, hash: Hash(.sha256, of: contents), references: references)
+        texts[store.print(path)] = contents
+        return path
     }
 
     open func addTree(
