@@ -277,7 +277,7 @@ extension Evaluator {
         let condition = node.pointee.condition
         if !(try boolean(condition, environment, "in the condition of the assert statement")) {
             let position = node.pointee.header.position
-            let text = SyntaxPrinter(symbols: symbols).print(condition)
+            let text = SyntaxPrinter(symbols: symbols, stack: stack).print(condition)
             if condition.kind == .equal {
                 let equality = condition.of(BinaryNode.self)
                 do {

@@ -183,7 +183,7 @@ extension Evaluator {
     {
         path.map { name in
             if let symbol = try? symbol(name, environment) { return Literal.identifier(symbols.text(symbol)) }
-            return SyntaxPrinter(symbols: symbols).name(name)
+            return SyntaxPrinter(symbols: symbols, stack: stack).name(name)
         }.joined(separator: ".")
     }
 

@@ -3,6 +3,15 @@ struct Lexer {
     /// The text, followed by at least one zero byte.
     let bytes: UnsafePointer<UInt8>
     let count: Int
+    /// What has been scanned in vain, so that a long run of characters is not scanned from each of its tokens.
+    let memory: UnsafeMutablePointer<Memory>
+
+    struct Memory {
+        /// A run of path characters that no slash follows.
+        var notPath = 0..<0
+        /// A run of scheme characters that no colon follows.
+        var notURI = 0..<0
+    }
 
     @inline(__always) func byte(_ at: Int) -> UInt8 { at < count ? bytes[at] : 0 }
 
@@ -192,11 +201,13 @@ struct Lexer {
 
     /// A path, or the part of one before an interpolation.
     private func pathToken(_ start: Int) -> Token? {
+        if memory.pointee.notPath.contains(start) { return nil }
         if let end = pathEnd(start) { return Token(kind: .path, start: start, end: end) }
         // `PATH_CHAR*/` directly before `${`.
         var at = start
         while Self.isPath(byte(at)), at < count { at += 1 }
         guard byte(at) == UInt8(ascii: "/"), byte(at + 1) == UInt8(ascii: "$"), byte(at + 2) == UInt8(ascii: "{") else {
+            memory.pointee.notPath = start..<at
             return nil
         }
         return Token(kind: .path, start: start, end: at + 1)
@@ -216,10 +227,13 @@ struct Lexer {
     }
 
     private func uri(_ start: Int) -> Token? {
-        guard Self.isLetter(bytes[start]) else { return nil }
+        guard Self.isLetter(bytes[start]), !memory.pointee.notURI.contains(start) else { return nil }
         var at = start + 1
         while Self.isScheme(byte(at)), at < count { at += 1 }
-        guard byte(at) == UInt8(ascii: ":"), Self.isURI(byte(at + 1)), at + 1 < count else { return nil }
+        guard byte(at) == UInt8(ascii: ":"), Self.isURI(byte(at + 1)), at + 1 < count else {
+            memory.pointee.notURI = start..<at
+            return nil
+        }
         at += 1
         while Self.isURI(byte(at)), at < count { at += 1 }
         return Token(kind: .uri, start: start, end: at)

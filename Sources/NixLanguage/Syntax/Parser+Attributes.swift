@@ -220,7 +220,7 @@ extension Parser {
     }
 
     private func describe(_ path: ArenaList<AttributeName>, _ count: Int) -> String {
-        let printer = SyntaxPrinter(symbols: symbols)
+        let printer = SyntaxPrinter(symbols: symbols, stack: context.stack)
         return path.elements.prefix(count).map { printer.name($0) }.joined(separator: ".")
     }
 }

@@ -19,7 +19,9 @@ struct Parser {
     ) throws -> Node {
         let base = context.positions.add(origin, text)
         let empty = UnsafeMutablePointer<UInt8>(mutating: context.arena.allocate(UInt8.self, count: 8))
-        let lexer = Lexer(bytes: text.baseAddress ?? UnsafePointer(empty), count: text.count)
+        let memory = context.arena.allocate(Lexer.Memory.self, count: 1)
+        memory.initialize(to: Lexer.Memory())
+        let lexer = Lexer(bytes: text.baseAddress ?? UnsafePointer(empty), count: text.count, memory: memory)
         var parser = Parser(context: context, lexer: lexer, base: base, current: lexer.token(at: 0))
         let node = try parser.expression()
         guard parser.current.kind == .end else { throw parser.unexpected(expecting: ["end of file"]) }

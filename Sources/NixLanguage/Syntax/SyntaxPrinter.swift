@@ -1,6 +1,8 @@
 /// Writes a tree back as an expression, in the form that `nix-instantiate --parse` and failed assertions show.
 struct SyntaxPrinter {
     let symbols: SymbolTable
+    /// Below it, an expression is too deep to be shown.
+    let stack: StackLimit
 
     func print(_ node: Node) -> String {
         var text = ""
@@ -18,6 +20,10 @@ struct SyntaxPrinter {
     private func path(_ path: ArenaList<AttributeName>) -> String { path.elements.map(name).joined(separator: ".") }
 
     private func show(_ node: Node, _ text: inout String) {
+        guard !stack.isReached else {
+            text += "«nested too deeply»"
+            return
+        }
         switch node.kind {
         case .constant: constant(node.of(ConstantNode.self).pointee.value, &text)
         case .variable, .withVariable: text += symbol(node.of(VariableNode.self).pointee.name)

@@ -43,20 +43,26 @@ final class Arena {
         return start
     }
 
+    /// More than this cannot be meant: several times what the machine has.
+    private static let ceiling = max(sysconf(Int32(_SC_PHYS_PAGES)), 1 << 18) * 4096 * 4
+
     private func map(_ size: Int) -> UnsafeMutableRawPointer {
+        guard reserved + size <= Self.ceiling else { Self.exhausted() }
         let page = 4096
         let whole = (size + page - 1) & ~(page - 1)
         let start = mmap(nil, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let start, start != MAP_FAILED else {
-            // Nothing can be evaluated without memory, and nothing has been half done that outlives the process.
-            let message = "error: out of memory\n"
-            _ = write(STDERR_FILENO, message, message.utf8.count)
-            exit(1)
-        }
+        guard let start, start != MAP_FAILED else { Self.exhausted() }
         if whole >= 8 << 20 { madvise(start, whole, MADV_HUGEPAGE) }
         chunks.append((start, whole))
         reserved += whole
         return start
+    }
+
+    /// Nothing can be evaluated without memory, and nothing has been half done that outlives the process.
+    private static func exhausted() -> Never {
+        let message = "error: out of memory\n"
+        _ = write(STDERR_FILENO, message, message.utf8.count)
+        exit(1)
     }
 
     /// Room for `count` elements of a trivial type.

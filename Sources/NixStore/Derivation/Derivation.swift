@@ -40,5 +40,5 @@ public struct Derivation: Sendable, Equatable {
     }
 
     /// The paths that the derivation's own file refers to.
-    public var references: [StorePath] { Array(inputSources) + Array(inputDerivations.keys) }
+    public var references: Set<StorePath> { inputSources.union(inputDerivations.keys) }
 }
