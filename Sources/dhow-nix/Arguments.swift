@@ -1,0 +1,47 @@
+/// What is wrong with how the program was called.
+struct UsageError: Error {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+}
+
+/// Somebody asked for a command's help.
+struct HelpRequest: Error {
+    let text: String
+}
+
+/// A command's arguments, taken one by one.
+struct Arguments {
+    private var pending: ArraySlice<String>
+    /// After `--`, nothing is an option.
+    private var isLiteral = false
+
+    init(_ arguments: [String]) { pending = arguments[...] }
+
+    enum Item {
+        case option(String)
+        case word(String)
+    }
+
+    /// The next option or word. Short options may be written together, but for those that take a value.
+    mutating func next() -> Item? {
+        guard let item = pending.popFirst() else { return nil }
+        if isLiteral || item == "-" || !item.hasPrefix("-") { return .word(item) }
+        if item == "--" {
+            isLiteral = true
+            return next()
+        }
+        // `-Ipath`, `--option=value`.
+        if item.hasPrefix("-I"), item.count > 2 {
+            pending = [String(item.dropFirst(2))] + pending
+            return .option("-I")
+        }
+        return .option(item)
+    }
+
+    /// The value of `option`.
+    mutating func value(of option: String) throws(UsageError) -> String {
+        guard let value = pending.popFirst() else { throw UsageError("flag '\(option)' requires 1 argument(s)") }
+        return value
+    }
+}

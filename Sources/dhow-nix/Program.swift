@@ -1,0 +1,62 @@
+import NixLanguage
+
+/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-hash`.
+struct Program {
+    let arguments: [String]
+
+    func run() -> Int32 {
+        let name = arguments.first.map { String($0.split(separator: "/").last ?? "") } ?? ""
+        let rest = Array(arguments.dropFirst())
+        switch name {
+        case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
+        case "nix-hash": return run(HashCommand.run, rest, called: name)
+        default: break
+        }
+        let verb = rest.first ?? ""
+        let options = Array(rest.dropFirst())
+        let called = "\(name) \(verb)"
+        switch verb {
+        case "eval": return run(EvalCommand.run, options, called: called)
+        case "instantiate": return run(InstantiateCommand.run, options, called: called)
+        case "hash": return run(HashCommand.run, options, called: called)
+        case "", "help", "--help", "-h":
+            Output.standard.write(Self.help)
+            return verb.isEmpty ? 1 : 0
+        case "--version":
+            Output.standard.write("dhow-nix (Nix \(Settings.nixVersion) language)\n")
+            return 0
+        default:
+            Output.error.write("error: '\(verb)' is not a command of \(name)\nTry '\(name) --help' for the commands.\n")
+            return 1
+        }
+    }
+
+    private func run(_ command: (Arguments) throws -> Void, _ options: [String], called name: String) -> Int32 {
+        do {
+            try command(Arguments(options))
+            return 0
+        } catch let error as UsageError {
+            Output.error.write("error: \(error.reason)\nTry '\(name) --help' for more information.\n")
+        } catch let error as HelpRequest {
+            Output.standard.write(error.text)
+            return 0
+        } catch {
+            let text = String(describing: error)
+            let whole = Array((text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n").utf8)
+            Output.error.write(Output.error.isTerminal ? whole : TerminalText.plain(whole))
+        }
+        return 1
+    }
+
+    private static let help = """
+        Usage: dhow-nix COMMAND [OPTIONS]
+
+        Commands:
+          eval         Evaluate an expression and print its value, as 'nix eval'
+          instantiate  Evaluate or parse files, as 'nix-instantiate'
+          hash         Print or convert hashes, as 'nix-hash'
+
+        Each has '--help'.
+
+        """
+}
