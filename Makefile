@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 BUILD   := .build
 IMAGES  := .build-images
 SWIFT   := swift
-PROGRAMS := dhow dhowd dhow-runtime
+PROGRAMS := dhow dhowd dhow-runtime dhow-nix
 RELEASE := $(BUILD)/release
 
 ## setup: install what the build and the tests need (Debian), or say what is missing

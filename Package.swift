@@ -27,12 +27,22 @@ let foundation: [LinkerSetting] = [
             ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
+// The part of Foundation that dhow-nix needs, as an archive.
+let essentials: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "--start-group", "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections",
+            "-lswiftSynchronization", "--end-group",
+        ].flatMap { ["-Xlinker", $0] })
+]
+
 let package = Package(
     name: "Dhow",
     products: [
         .executable(name: "dhow", targets: ["dhow"]),
         .executable(name: "dhowd", targets: ["dhowd"]),
         .executable(name: "dhow-runtime", targets: ["dhow-runtime"]),
+        .executable(name: "dhow-nix", targets: ["dhow-nix"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -91,6 +101,14 @@ let package = Package(
             // Its tests look inside; nothing here is hot enough to mind.
             swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
 
+        // Nix: the language, and what the store is made of.
+        .target(name: "CNixSupport"),
+        .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
+            // Its values live in an arena behind raw pointers, which the dynamic checks do not see.
+            swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+
         // The engine, its interface and its clients.
         .target(name: "EngineModel", dependencies: ["OCI", "JSON"]),
         .target(
@@ -141,6 +159,9 @@ let package = Package(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
+        .executableTarget(
+            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"], linkerSettings: selfContained + essentials),
+
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(name: "KernelTests", dependencies: ["Kernel"]),
@@ -159,6 +180,8 @@ let package = Package(
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
         .testTarget(name: "ContainerNetworkTests", dependencies: ["ContainerNetwork", "Kernel", "CKernel"]),
+        .testTarget(name: "NixStoreTests", dependencies: ["NixStore"]),
+        .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
         .testTarget(
