@@ -39,7 +39,7 @@ extension NameServerCore {
                 try channel(to: upstream, for: query.server).send(query)
             }
         } catch {
-            loop.later { [weak self] in self?.fail(query) }
+            loop.later { [weak self] in self?.failAndReply(query) }
             return
         }
         expect(query)
@@ -55,6 +55,12 @@ extension NameServerCore {
         finish(query) { message in
             reply(.serverFailure, query.query, message, query.client, query.server)
         }
+    }
+
+    /// As `fail`, outside of what sends the replies of a batch itself.
+    private func failAndReply(_ query: PendingQuery) {
+        fail(query)
+        flushReplies()
     }
 
     private func take(
@@ -176,7 +182,7 @@ extension NameServerCore {
         let channel = try UpstreamSocket(
             socket, on: loop, batch: upstreamReplies,
             answer: { [unowned self] in take($1, $2, for: $0, fromStream: false) },
-            fail: { [weak self] in self?.fail($0) }, afterBatch: { [unowned self] in flushReplies() })
+            fail: { [weak self] in self?.failAndReply($0) }, afterBatch: { [unowned self] in flushReplies() })
         if upstream.origin == .host { hostChannels[upstream] = channel } else { server.channels[upstream] = channel }
         known?.retire()
         startSweeping()

@@ -55,10 +55,10 @@ extension ContainerEngine {
                 self.post(container, "oom")
             },
             whenExecExited: { [weak self] id, code in self?.execExited(id, code) })
-        var isSpawned = false
+        var monitor: MonitorConnection?
         do {
             let (connection, specification) = try await blocking { try self.spawn(container, signals) }
-            isSpawned = true
+            monitor = connection
             let processID = try await created(signals)
             if let network = container.read({ $0.network }) {
                 try await joinNetworks(container, network, processID: processID)
@@ -89,7 +89,7 @@ extension ContainerEngine {
             post(container, "start")
             startHealthChecks(container, run)
         } catch {
-            throw await startFailed(container, isSpawned ? signals : nil, EngineError(wrapping: error))
+            throw await startFailed(container, monitor, signals, EngineError(wrapping: error))
         }
     }
 
@@ -102,17 +102,14 @@ extension ContainerEngine {
     }
 
     /// Cleans up after a start that failed, and gives the error in Docker's words.
-    /// - Parameter signals: of the monitor, if there was one.
+    /// - Parameter monitor: of the container, if there was one.
     private func startFailed(
-        _ container: Container, _ signals: RunSignals?, _ error: EngineError
+        _ container: Container, _ monitor: MonitorConnection?, _ signals: RunSignals, _ error: EngineError
     ) async -> EngineError {
-        let run = container.run
-        if let run {
-            // Started, but not recorded.
-            try? await run.connection.shutdown()
-        }
+        // What was made is unmade, also what already runs but is not recorded.
+        try? await monitor?.shutdown()
         // The monitor cleans up by itself; when it does not, or was lost, its cgroup is taken from under it.
-        if let signals, case .exited? = try? await signals.ended.get(within: .seconds(5)) {
+        if monitor != nil, case .exited? = try? await signals.ended.get(within: .seconds(5)) {
         } else {
             let directory = runDirectory(container.id)
             try? await blocking { self.destroyRemains(directory, of: container.id) }

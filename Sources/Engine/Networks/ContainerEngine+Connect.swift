@@ -172,7 +172,7 @@ extension ContainerEngine {
     }
 
     /// Moves the default routes to where they belong after a change; blocks.
-    private func settleRoutes(_ container: Container, _ run: RunNetwork, processID: Int32) throws {
+    func settleRoutes(_ container: Container, _ run: RunNetwork, processID: Int32) throws {
         var record = run.record
         let before = record
         chooseDefaultRoutes(&record, container.record)

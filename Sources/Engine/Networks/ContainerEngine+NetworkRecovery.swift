@@ -32,6 +32,12 @@ extension ContainerEngine {
                 logger.error("cannot make a network", metadata: ["name": "\(network.name)", "error": "\(error)"])
             }
         }
+        takeAddresses(runs)
+    }
+
+    /// Takes the addresses of all runs, before any container can get a new one.
+    private func takeAddresses(_ runs: [RunNetworkRecord]) {
+        for endpoint in runs.flatMap(\.endpoints) { networks.network(id: endpoint.networkID)?.take(endpoint.prefixes) }
     }
 
     private func declareFirewall(_ runs: [RunNetworkRecord], _ used: Set<String>) throws {
@@ -57,11 +63,9 @@ extension ContainerEngine {
             let run = RunNetwork(record)
             container.change { $0.network = run }
             let sockets = try await blocking { () throws -> NameServerSockets? in
-                for endpoint in record.endpoints {
-                    self.networks.network(id: endpoint.networkID)?.take(endpoint.prefixes)
-                    self.register(endpoint, of: container)
-                }
-                let reservations = self.takePortsAgain(record, owner: container.name)
+                for endpoint in record.endpoints { self.register(endpoint, of: container) }
+                try self.reconcile(run, of: container, processID: processID)
+                let reservations = self.takePortsAgain(run.record, owner: container.name)
                 run.change { $0.reservations = reservations }
                 try self.publish(run)
                 return self.hasNames(run) ? try NameServerSockets.open(pid: processID) : nil
@@ -82,11 +86,66 @@ extension ContainerEngine {
             for (network, ports) in Self.published(record) {
                 try hostNetworking.firewall.unpublish(ports, on: network)
             }
+            for endpoint in record.endpoints {
+                networks.network(id: endpoint.networkID)?.release(endpoint.prefixes)
+            }
             forgetFlows(record)
             try FileDescriptor.currentDirectory.unlinkIfPresent(runNetworkPath(id))
         } catch {
             logger.error("cannot close the ports of a container", metadata: ["id": "\(id)", "error": "\(error)"])
         }
+    }
+
+    /// Whether an interface looks like those that drivers make in containers: a privileged one may have made others.
+    private static func isOurs(_ link: Link) -> Bool {
+        ["veth", "macvlan", "ipvlan"].contains(link.kind) && link.name.hasPrefix("eth")
+            && link.name.dropFirst(3).allSatisfy(\.isNumber)
+    }
+
+    /// Finishes, or undoes, a connect or disconnect that the last daemon was killed in the middle of: afterwards the
+    /// container has the interfaces that were asked for, and the record says so. Blocks.
+    private func reconcile(_ run: RunNetwork, of container: Container, processID: Int32) throws {
+        let before = run.record
+        let requests = EndpointRequests.of(container.record)
+        let sandbox = try NetworkSandbox(pid: processID)
+        let present = Set(try sandbox.netlink.links().map(\.name))
+        let wanted = Set(requests.map(\.network))
+        let known = Set(before.endpoints.map(\.networkName))
+        guard known != wanted || !before.endpoints.allSatisfy({ present.contains($0.interface) }) else { return }
+        for endpoint in before.endpoints where !wanted.contains(endpoint.networkName) {
+            if let joined = endpoint.joined, present.contains(endpoint.interface),
+                let network = networks.network(id: endpoint.networkID)
+            {
+                try hostNetworking.driver(network.driver).leave(joined, in: sandbox)
+            }
+            networks.network(id: endpoint.networkID)?.release(endpoint.prefixes)
+            unregister(endpoint)
+        }
+        // An interface that was made, but not written down, is in the way of the one to come.
+        let written = Set(before.endpoints.map(\.interface))
+        for link in try sandbox.netlink.links() where !written.contains(link.name) && Self.isOurs(link) {
+            try? sandbox.netlink.perform(.deleteLink(link.index))
+        }
+        var endpoints = before.endpoints.filter { wanted.contains($0.networkName) }
+        for (name, settings) in requests {
+            if let index = endpoints.firstIndex(where: { $0.networkName == name }) {
+                if present.contains(endpoints[index].interface) { continue }
+                endpoints[index] = try join(endpoints[index], settings, in: sandbox)
+                register(endpoints[index], of: container)
+            } else {
+                let endpoint = try takeEndpoint(on: try networks.find(name), named: name, settings, others: endpoints)
+                endpoints.append(try join(endpoint, settings, in: sandbox))
+                register(endpoints[endpoints.count - 1], of: container)
+            }
+        }
+        let reconciled = endpoints
+        run.change { state in
+            state.record.endpoints = reconciled
+            state.record.ports.removeAll { port in !reconciled.contains { $0.networkID == port.networkID } }
+        }
+        try settleRoutes(container, run, processID: processID)
+        try updateHosts(of: container, from: before, to: run.record)
+        try write(run, of: container)
     }
 
     private func takePortsAgain(_ record: RunNetworkRecord, owner: String) -> [PortReservation] {
