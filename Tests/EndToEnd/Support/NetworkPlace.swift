@@ -48,10 +48,16 @@ struct NetworkPlace: Sendable {
 
     /// A server that answers each line or datagram with the caller's address; it is ready when this returns.
     func serve(_ transport: Probe.Transport, _ address: String, _ port: Int) throws -> Child {
-        let child = try Child(enter + Probe.command("serve", transport.rawValue, address, "\(port)"))
+        try ready(Child(enter + Probe.command("serve", transport.rawValue, address, "\(port)")))
+    }
+
+    /// A name server that knows everything in `.test` and prints what it is asked; it is ready when this returns.
+    func startNameServer(_ address: String) throws -> Child { try ready(Child(enter + Probe.command("dns", address))) }
+
+    private func ready(_ child: Child) throws -> Child {
         guard eventually(20, { child.stdout.contains("ready") || !child.isRunning }), child.isRunning else {
             throw CommandFailure(
-                command: ["serve", address, "\(port)"], output: Output(status: -1, stdout: "", stderr: child.stderr))
+                command: ["a server"], output: Output(status: -1, stdout: "", stderr: child.stderr))
         }
         return child
     }

@@ -2,10 +2,16 @@ import Foundation
 import JSON
 import Synchronization
 
-/// An engine on a test's host.
-final class NetworkedDaemon: Sendable {
+/// An engine on a test's host, with a name server outside that it forwards to.
+///
+/// Unchecked: of the name server only the output is read.
+final class NetworkedDaemon: @unchecked Sendable {
     let machine: TestHost
     let daemon: Daemon
+    private let names: Child
+
+    /// What the name server outside was asked, a line each: transport, name, type.
+    var forwarded: [String] { names.stdout.components(separatedBy: "\n").filter { $0.contains(" ") } }
 
     var host: NetworkPlace { machine.host }
     var outside: NetworkPlace { machine.outside }
@@ -13,12 +19,16 @@ final class NetworkedDaemon: Sendable {
     /// - Parameters:
     ///   - prepare: what happens on the host before the engine starts.
     ///   - launcher: a command that becomes the daemon, run on the host.
+    ///   - usesHostsServers: whether names are forwarded to the servers of `resolv.conf` rather than outside.
     init(
-        _ arguments: [String] = [], launcher: [String] = [], prepare: (TestHost) throws -> Void = { _ in }
+        _ arguments: [String] = [], launcher: [String] = [], usesHostsServers: Bool = false,
+        prepare: (TestHost) throws -> Void = { _ in }
     ) throws {
         machine = try TestHost()
+        names = try machine.outside.startNameServer(TestHost.outsideAddress4)
         try prepare(machine)
-        daemon = try Daemon(arguments, launcher: machine.host.enter + launcher)
+        let forwarding = arguments.contains("--dns") || usesHostsServers ? [] : ["--dns", TestHost.outsideAddress4]
+        daemon = try Daemon(arguments + forwarding, launcher: machine.host.enter + launcher)
         try Images.load(into: daemon)
     }
 
@@ -27,15 +37,22 @@ final class NetworkedDaemon: Sendable {
         let made = try NetworkedDaemon(arguments)
         Daemon.keep(made.daemon)
         let isFirst = machines.withLock { list in
-            list.append(made.machine)
+            list.append((made.machine, made.names.pid))
             return list.count == 1
         }
         // Functions run in the opposite order: this one before the daemons', whose namespaces live on with them.
-        if isFirst { atexit { for machine in NetworkedDaemon.machines.withLock({ $0 }) { machine.remove() } } }
+        if isFirst {
+            atexit {
+                for (machine, names) in NetworkedDaemon.machines.withLock({ $0 }) {
+                    kill(names, SIGKILL)
+                    machine.remove()
+                }
+            }
+        }
         return made
     }
 
-    private static let machines = Mutex<[TestHost]>([])
+    private static let machines = Mutex<[(TestHost, pid_t)]>([])
 
     deinit { daemon.tearDown() }
 
@@ -84,6 +101,10 @@ final class NetworkedDaemon: Sendable {
         return TestContainer(
             id: details["Id"]?.string ?? "", place: NetworkPlace(process: details["State"]?["Pid"]?.integer ?? 0),
             settings: details["NetworkSettings"] ?? .null)
+    }
+
+    func processID(of container: TestContainer) throws -> Int64 {
+        try daemon.inspect(container.id)["State"]?["Pid"]?.integer ?? 0
     }
 
     /// Removes containers, then networks, whether they exist or not.

@@ -125,8 +125,8 @@ enum Shell {
     }
 
     @discardableResult
-    static func sh(_ script: String, timeout: TimeInterval = 120) throws -> Output {
-        try check(["/bin/sh", "-ec", script], timeout: timeout)
+    static func sh(_ script: String, in directory: String? = nil, timeout: TimeInterval = 120) throws -> Output {
+        try check(["/bin/sh", "-ec", script], directory: directory, timeout: timeout)
     }
 }
 
