@@ -63,4 +63,17 @@ final class TestHost: Sendable {
         ).lines.sorted()
         return state
     }
+
+    /// What is different from `before`: a line each.
+    func changes(since before: [String: [String]]) throws -> [String] {
+        let now = try state()
+        return now.keys.sorted().flatMap { part in
+            (now[part] ?? []).difference(from: before[part] ?? []).map { change in
+                switch change {
+                case .insert(_, let line, _): "\(part): + \(line)"
+                case .remove(_, let line, _): "\(part): - \(line)"
+                }
+            }
+        }
+    }
 }
