@@ -40,23 +40,6 @@ import Testing
         #expect(try eventually { try engine.host.sh("ip -d link show wan0").text.contains("promiscuity 0") })
     }
 
-    private static let hasVirtualLANs: Bool = {
-        guard let machine = try? TestHost() else { return false }
-        return (try? machine.host.run("ip", "link", "add", "link", "wan0", "name", "wan0.9", "type", "vlan", "id", "9"))?.status == 0
-    }()
-
-    @Test(.enabled(if: hasVirtualLANs, "the kernel has no virtual LANs")) func macvlanOnAVirtualLAN() throws {
-        defer { engine.remove(["tagged"], networks: ["vlan"]) }
-        try engine.outside.sh("ip link add link wan0 name wan0.7 type vlan id 7; ip link set wan0.7 up; ip address add 10.80.0.1/24 dev wan0.7")
-        defer { _ = try? engine.outside.sh("ip link del wan0.7") }
-        try engine.dhow("network", "create", "-d", "macvlan", "--subnet", "10.80.0.0/24", "--gateway", "10.80.0.1", "-o", "parent=wan0.7", "vlan")
-        let tagged = try engine.startWeb("tagged", "--network", "vlan")
-        #expect(try eventually { try engine.outside.get("http://\(tagged.address4("vlan"))/", seconds: 1) == "tagged" })
-        engine.remove(["tagged"], networks: ["vlan"])
-        // Made for the network, gone with it.
-        #expect(try engine.host.run("ip", "link", "show", "wan0.7").status != 0)
-    }
-
     @Test func macvlanThatCannotBe() throws {
         defer { engine.remove(networks: ["bad"]) }
         let before = try engine.machine.state()
