@@ -196,4 +196,53 @@ import Testing
         second.tearDown()
         #expect(try first.machine.state()["interfaces"]?.count == 2)
     }
+
+    @Test(.enabled(if: Shell.exists("dockerd"), "dockerd is installed by make setup")) func besideDocker() throws {
+        let machine = try TestHost()
+        let scratch = try ScratchDirectory("dockerd")
+        let socket = scratch.file("docker.sock")
+        let other = try Child(
+            machine.host.enter + [
+                "dockerd", "-H", "unix://\(socket)", "--data-root", scratch.file("data"), "--exec-root",
+                scratch.file("run"), "-p", scratch.file("pid"), "--storage-driver", "vfs",
+            ])
+        func docker(_ arguments: String...) throws -> Output {
+            try Shell.run(["docker", "-H", "unix://\(socket)"] + arguments)
+        }
+        defer {
+            _ = try? docker("rm", "-f", "theirs")
+            kill(other.pid, SIGTERM)
+            _ = try? other.wait(timeout: 60)
+        }
+        #expect(try eventually(60) { try docker("version").status == 0 }, "\(other.stderr)")
+        #expect(try docker("import", try Images.rootTar.get(), Images.busybox).status == 0)
+        let theirs = try docker(
+            "run", "-d", "--name", "theirs", "-p", "8210:80", Images.busybox, "sh", "-c",
+            "mkdir /www; echo theirs > /www/index.html; exec httpd -f -p 80 -h /www")
+        #expect(theirs.status == 0, "\(theirs)")
+        let chains = { try machine.host.sh("iptables-nft -S; iptables-nft -t nat -S").lines.filter { !$0.contains("dhow") } }
+        #expect(try eventually { try machine.outside.get("http://\(TestHost.address4):8210/") == "theirs" })
+        let before = try chains()
+        do {
+            let daemon = try Daemon(launcher: machine.host.enter)
+            defer { daemon.tearDown() }
+            try Images.load(into: daemon)
+            try daemon.check(
+                "run", "-d", "--name", "ours", "-p", "8211:80", Images.busybox, "sh", "-c",
+                "mkdir /www; echo ours > /www/index.html; exec httpd -f -p 80 -h /www")
+            #expect(try daemon.check("network", "inspect", "-f", "{{.Options}}", "bridge").text.contains("dhow0"))
+            #expect(try eventually { try machine.outside.get("http://\(TestHost.address4):8211/") == "ours" })
+            #expect(try machine.outside.get("http://\(TestHost.address4):8210/") == "theirs")
+            #expect(try machine.host.get("http://127.0.0.1:8210/") == "theirs")
+            #expect(try machine.host.get("http://127.0.0.1:8211/") == "ours")
+            let refused = try daemon.dhow("run", "--rm", "-p", "8210:80", Images.busybox, "true")
+            #expect(refused.status == 125 && refused.stderr.contains("8210"), "\(refused)")
+            // One of theirs that starts now is reached, too.
+            #expect(try docker("restart", "-t", "0", "theirs").status == 0)
+            #expect(try eventually { try machine.outside.get("http://\(TestHost.address4):8210/") == "theirs" })
+        }
+        #expect(try machine.outside.get("http://\(TestHost.address4):8210/") == "theirs")
+        #expect(try chains() == before)
+        #expect(try !machine.host.sh("nft list ruleset").text.contains("dhow"))
+    }
 }

@@ -101,14 +101,20 @@ import Testing
         #expect(!engine.forwarded.contains { $0.contains("secret.test") })
     }
 
+    /// An engine that sees an `/etc` of its own, and other files instead of the host's.
+    private func engine(_ scratch: ScratchDirectory, resolvConf: String, mounts: String = "") throws -> NetworkedDaemon {
+        try scratch.write(resolvConf, to: "resolv.conf")
+        try Shell.sh("mkdir etc; cp -a /etc/. etc; rm -f etc/resolv.conf; cp resolv.conf etc", in: scratch.path)
+        return try NetworkedDaemon(
+            launcher: [
+                "unshare", "--mount", "sh", "-ec",
+                "mount --bind \(scratch.path)/etc /etc; \(mounts.isEmpty ? "true" : mounts); exec \"$0\" \"$@\"",
+            ], usesHostsServers: true)
+    }
+
     @Test func theHostsServersAreFollowedAsTheyChange() throws {
         let scratch = try ScratchDirectory()
-        try scratch.write("nameserver 192.0.2.61\nsearch first.test\n", to: "resolv.conf")
-        // The directory is the host's /etc for the engine alone, so that the file can be replaced, as programs do.
-        try Shell.sh("mkdir etc; cp -a /etc/. etc; rm -f etc/resolv.conf; cp resolv.conf etc", in: scratch.path)
-        let engine = try NetworkedDaemon(
-            launcher: ["unshare", "--mount", "sh", "-ec", "mount --bind \(scratch.path)/etc /etc; exec \"$0\" \"$@\""],
-            usesHostsServers: true)
+        let engine = try engine(scratch, resolvConf: "nameserver 192.0.2.61\nsearch first.test\n")
         try engine.outside.sh("for n in 61 62; do ip address add 192.0.2.$n/24 dev wan0; done")
         let servers = try [61, 62].map { try engine.outside.startNameServer("192.0.2.\($0)") }
         try engine.dhow("network", "create", "following")
@@ -116,9 +122,43 @@ import Testing
         #expect(try place.resolve("before.test") == ["203.0.113.7"])
         #expect(try engine.dhow("exec", "follower", "cat", "/etc/resolv.conf").contains("search first.test"))
         try engine.outside.sh("ip address del 192.0.2.61/24 dev wan0")
+        // Replaced, as programs do.
         try Shell.sh("cd etc; echo 'nameserver 192.0.2.62' > new; mv new resolv.conf", in: scratch.path)
         #expect(try eventually(30) { try place.resolve("after.test") == ["203.0.113.7"] })
         #expect(servers[0].stdout.contains("before.test") && servers[1].stdout.contains("after.test"))
+    }
+
+    @Test func theStubOfTheHostsResolverIsBypassed() throws {
+        let scratch = try ScratchDirectory()
+        try scratch.write("nameserver \(TestHost.outsideAddress4)\nsearch real.test\n", to: "real")
+        let engine = try engine(
+            scratch, resolvConf: "nameserver 127.0.0.53\noptions edns0 trust-ad\n",
+            mounts: "mkdir -p /run/systemd; mount -t tmpfs tmpfs /run/systemd; mkdir /run/systemd/resolve; "
+                + "cp \(scratch.path)/real /run/systemd/resolve/resolv.conf")
+        try engine.dhow("network", "create", "stubbed")
+        let place = try engine.start("stub", "--network", "stubbed").place
+        #expect(try place.resolve("bypassed.test") == ["203.0.113.7"])
+        // A container of the default network cannot reach the stub either.
+        let file = try engine.dhow("run", "--rm", Images.busybox, "cat", "/etc/resolv.conf")
+        #expect(file.contains("nameserver \(TestHost.outsideAddress4)") && !file.contains("127.0.0.53"), "\(file)")
+    }
+
+    @Test func serversOnTheHostsLoopbackAreAskedFromThere() throws {
+        let scratch = try ScratchDirectory()
+        let engine = try engine(scratch, resolvConf: "nameserver 127.0.0.1\n")
+        let server = try engine.host.startNameServer("127.0.0.1")
+        try engine.dhow("network", "create", "looped")
+        #expect(try engine.start("local", "--network", "looped").place.resolve("loopback.test") == ["203.0.113.7"])
+        #expect(server.stdout.contains("loopback.test"))
+    }
+
+    @Test func aLoopEnds() throws {
+        defer { engine.remove(["loop1", "loop2"], networks: ["circle"]) }
+        try engine.dhow("network", "create", "circle")
+        // A server that is the container's own.
+        let loop = try engine.start("loop1", "--network", "circle", "--dns", "127.0.0.11")
+        #expect(try ["SERVFAIL", "REFUSED"].contains(loop.place.resolve("round.test").first))
+        #expect(try loop.place.resolve("loop1") == [loop.address4("circle")])
     }
 
     @Test func namesFollowConnectionsWhileRunning() throws {

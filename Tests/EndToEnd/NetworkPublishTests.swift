@@ -192,4 +192,40 @@ import Testing
         try engine.startWeb("two", "-p", "8110:80")
         #expect(try engine.outside.get("http://\(TestHost.address4):8110/") == "two")
     }
+
+    @Test func anAddressForAllPortsOfANetwork() throws {
+        let engine = try engine(true)
+        defer { engine.remove(["bound"], networks: ["binding"]) }
+        try engine.dhow(
+            "network", "create", "-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.1", "binding")
+        try engine.startWeb("bound", "--network", "binding", "-p", "8120:80")
+        #expect(try engine.dhow("port", "bound") == "80/tcp -> 127.0.0.1:8120")
+        #expect(try engine.host.get("http://127.0.0.1:8120/") == "bound")
+        #expect(try engine.outside.get("http://\(TestHost.address4):8120/", seconds: 1) == nil)
+    }
+
+    @Test func noProcessServesAPort() throws {
+        let engine = try engine(true)
+        defer { engine.remove(["plain", "quiet"]) }
+        let children = { try Int(Shell.sh("pgrep -c -P \(engine.daemon.pid) || true").text) ?? -1 }
+        let before = try children()
+        try engine.start("plain")
+        let perContainer = try children() - before
+        try engine.startWeb("quiet", "-p", "8130-8139:80-89")
+        #expect(try engine.host.get("http://127.0.0.1:8130/") == "quiet")
+        #expect(try children() == before + 2 * perContainer)
+    }
+
+    @Test func manyPortsOfOneContainer() throws {
+        let engine = try engine(false)
+        defer { engine.remove(["wide"]) }
+        let wide = try engine.start("wide", "-p", "20000-20499:1000-1499", "-p", "20000-20499:1000-1499/udp")
+        let servers = [try wide.place.serve(.tcp, "0.0.0.0", 1499), try wide.place.serve(.udp, "0.0.0.0", 1000)]
+        #expect(try engine.outside.ask(.tcp, TestHost.address4, 20499) == TestHost.outsideAddress4)
+        #expect(try engine.outside.ask(.udp, TestHost.address4, 20000) == TestHost.outsideAddress4)
+        for server in servers { #expect(server.isRunning) }
+        engine.remove(["wide"])
+        #expect(try engine.host.sh("nft list ruleset").text.contains("20499") == false)
+        #expect(try engine.host.sh("ss -Hlntu").text.contains(":20") == false)
+    }
 }
