@@ -180,6 +180,41 @@ import Testing
         #expect(containers == "0")
     }
 
+    @Test func crashesWhileConnecting() throws {
+        let engine = try NetworkedDaemon()
+        let daemon = engine.daemon
+        for name in ["hop1", "hop2"] { try engine.dhow("network", "create", "--ipv6", name) }
+        for name in ["hopper1", "hopper2"] { try engine.start(name, "-p", "80") }
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<20 {
+            let script = """
+                d="\(Programs.dhow) -H unix://\(daemon.socket)"
+                while [ ! -e \(daemon.directory.file("stop")) ]; do
+                  $d network connect hop$1 hopper$1; $d network connect hop$((3 - $1)) hopper$1
+                  $d network disconnect hop$1 hopper$1; $d network disconnect hop$((3 - $1)) hopper$1
+                done >/dev/null 2>&1
+                """
+            try? FileManager.default.removeItem(atPath: daemon.directory.file("stop"))
+            let workers = try (1...2).map { try Child(["/bin/sh", "-c", script, "load", String($0)]) }
+            usleep(UInt32.random(in: 50_000...500_000, using: &generator))
+            daemon.crash()
+            try Data().write(to: URL(fileURLWithPath: daemon.directory.file("stop")))
+            for worker in workers { _ = try worker.wait(timeout: 60) }
+            try daemon.start()
+            try agreement(engine)
+        }
+        // Whatever state they were left in, both can be connected and found.
+        for name in ["hopper1", "hopper2"] {
+            for network in ["hop1", "hop2"] { _ = try daemon.dhow("network", "connect", network, name) }
+        }
+        let second = try engine.container("hopper2")
+        #expect(try second.place.resolve("hopper1") .count == 2)
+        for network in ["hop1", "hop2"] {
+            let address = second.address4(network)
+            #expect(try engine.container("hopper1").place.run("ping", "-c1", "-W5", address).status == 0, "\(address)")
+        }
+    }
+
     /// That interfaces, rules, sockets and records say the same.
     private func agreement(_ engine: NetworkedDaemon) throws {
         let ids = try engine.daemon.check("ps", "-q").lines
@@ -204,6 +239,15 @@ import Testing
         let listening = try engine.host.sh("ss -Hlntu | awk '$5 ~ /^0.0.0.0/ {sub(/.*:/, \"\", $5); print $1, $5}'").lines
         #expect(listening.sorted() == ports.sorted())
         let veths = try engine.host.sh("ip -o link show type veth | grep -vc wan0 || true").text
+        // Every container has the interfaces that are written down.
+        for id in ids {
+            let container = try engine.container(id)
+            for (name, network) in (container.settings["Networks"]?.object?.members ?? []).map({ ($0.name, $0.value) }) {
+                guard let address = network["IPAddress"]?.string, !address.isEmpty else { continue }
+                let own = try container.place.sh("ip -o address").text
+                #expect(own.contains(" \(address)/"), "\(id) has no \(address) on \(name): \(own)")
+            }
+        }
         #expect(Int(veths) == addresses.count, "\(veths) interfaces for \(addresses)")
     }
 }

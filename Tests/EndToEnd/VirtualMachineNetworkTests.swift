@@ -38,7 +38,12 @@ import Testing
         defer { engine.remove(["ip1", "ip2"], networks: ["ipv"]) }
         // In the second mode the containers are machines among those outside, in the others they are behind the host.
         let (subnet4, subnet6) = mode == "l2" ? ("192.0.2.0/24", "2001:db8:1::/64") : ("10.92.0.0/24", "fd00:92::/64")
-        let gateways = mode == "l2" ? ["--gateway", TestHost.outsideAddress4, "--ip-range", "192.0.2.128/25"] : []
+        let gateways =
+            mode == "l2"
+            ? [
+                "--gateway", TestHost.outsideAddress4, "--ip-range", "192.0.2.128/25", "--gateway",
+                TestHost.outsideAddress6, "--ip-range", "2001:db8:1::100/120",
+            ] : []
         try Shell.check(
             [
                 Programs.dhow, "-H", "unix://\(engine.daemon.socket)", "network", "create", "-d", "ipvlan", "-o",
@@ -52,7 +57,13 @@ import Testing
         let second = try engine.start("ip2", "--network", "ipv")
         #expect(try first.place.sh("ip -d link show eth0").text.contains("ipvlan  mode \(mode)"))
         for address in [first.address4("ipv"), "[\(first.address6("ipv"))]"] {
-            #expect(try eventually { try engine.outside.get("http://\(address)/", seconds: 2) == "ip1" }, "\(address)")
+            let reached = try eventually { try engine.outside.get("http://\(address)/", seconds: 2) == "ip1" }
+            #expect(reached, "\(address)")
+            if !reached {
+                print(try engine.outside.sh("curl -gv --max-time 3 http://\(address)/ 2>&1 || true; ip -6 route; ip neigh; ip a").stdout)
+                print(try first.place.sh("ip -6 a; ip -6 route; ip -6 neigh").stdout)
+                print(try engine.host.sh("ip -6 a; ip -6 route; ip -6 neigh; sysctl net.ipv6.conf.all.forwarding || true").stdout)
+            }
             #expect(try second.place.get("http://\(address)/") == "ip1", "\(address)")
         }
         #expect(try second.place.resolve("ip1") == [first.address4("ipv")])

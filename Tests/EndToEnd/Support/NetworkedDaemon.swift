@@ -4,14 +4,14 @@ import Synchronization
 
 /// An engine on a test's host, with a name server outside that it forwards to.
 ///
-/// Unchecked: of the name server only the output is read.
+/// Unchecked: of the name server only the output is read, until the end of the test process.
 final class NetworkedDaemon: @unchecked Sendable {
     let machine: TestHost
     let daemon: Daemon
-    private let names: Child
+    private var names: Child?
 
     /// What the name server outside was asked, a line each: transport, name, type.
-    var forwarded: [String] { names.stdout.components(separatedBy: "\n").filter { $0.contains(" ") } }
+    var forwarded: [String] { (names?.stdout ?? "").components(separatedBy: "\n").filter { $0.contains(" ") } }
 
     var host: NetworkPlace { machine.host }
     var outside: NetworkPlace { machine.outside }
@@ -36,23 +36,23 @@ final class NetworkedDaemon: @unchecked Sendable {
     static func shared(_ arguments: [String] = []) throws -> NetworkedDaemon {
         let made = try NetworkedDaemon(arguments)
         Daemon.keep(made.daemon)
-        let isFirst = machines.withLock { list in
-            list.append((made.machine, made.names.pid))
+        let isFirst = suites.withLock { list in
+            list.append(made)
             return list.count == 1
         }
         // Functions run in the opposite order: this one before the daemons', whose namespaces live on with them.
         if isFirst {
             atexit {
-                for (machine, names) in NetworkedDaemon.machines.withLock({ $0 }) {
-                    kill(names, SIGKILL)
-                    machine.remove()
+                for made in NetworkedDaemon.suites.withLock({ $0 }) {
+                    made.names = nil
+                    made.machine.remove()
                 }
             }
         }
         return made
     }
 
-    private static let machines = Mutex<[(TestHost, pid_t)]>([])
+    private static let suites = Mutex<[NetworkedDaemon]>([])
 
     deinit { daemon.tearDown() }
 
