@@ -11,7 +11,10 @@ import Testing
 
     private func compose(_ directory: ScratchDirectory, _ arguments: String...) throws -> Output {
         try Shell.check(
-            ["docker-compose", "--project-directory", directory.path, "-f", directory.file("docker-compose.yml"), "-p", "shop"]
+            [
+                "docker-compose", "--project-directory", directory.path, "-f", directory.file("docker-compose.yml"),
+                "-p", "shop",
+            ]
                 + arguments,
             environment: ["DOCKER_HOST": "unix://\(engine.daemon.socket)", "COMPOSE_HTTP_TIMEOUT": "60"])
     }
@@ -88,7 +91,10 @@ import Testing
         _ = try compose(directory, "restart", "-t", "0")
         #expect(try eventually { try engine.outside.get("http://\(TestHost.address4):8800/cgi-bin/value") == "worked" })
         _ = try compose(directory, "down", "-t", "0")
-        #expect(try engine.dhow("network", "ls", "--format", "{{.Name}}").components(separatedBy: "\n") == ["bridge", "host", "none"])
+        #expect(
+            try engine.dhow("network", "ls", "--format", "{{.Name}}").components(separatedBy: "\n") == [
+                "bridge", "host", "none",
+            ])
         #expect(try engine.dhow("ps", "-aq") == "")
     }
 
@@ -193,13 +199,23 @@ import Testing
         defer { engine.remove(["shown"], networks: ["visible"]) }
         let id = try engine.docker("network", "create", "visible")
         #expect(try engine.docker("network", "ls", "--no-trunc").contains("\(id)   visible   bridge    local"))
-        try engine.docker("run", "-d", "--name", "shown", "--network", "visible", "-p", "8820:80", "-p", "127.0.0.1:8821:81/udp", Images.busybox, "sleep", "100000")
-        #expect(try engine.docker("ps", "--format", "{{.Names}} {{.Ports}} {{.Networks}}") == "shown 0.0.0.0:8820->80/tcp, 127.0.0.1:8821->81/udp visible" || engine.docker("ps", "--format", "{{.Ports}}") == "0.0.0.0:8820->80/tcp, [::]:8820->80/tcp, 127.0.0.1:8821->81/udp")
+        try engine.docker(
+            "run", "-d", "--name", "shown", "--network", "visible", "-p", "8820:80", "-p", "127.0.0.1:8821:81/udp",
+            Images.busybox, "sleep", "100000")
+        #expect(
+            try engine.docker("ps", "--format", "{{.Names}} {{.Ports}} {{.Networks}}")
+                == "shown 0.0.0.0:8820->80/tcp, 127.0.0.1:8821->81/udp visible"
+                || engine.docker("ps", "--format", "{{.Ports}}")
+                    == "0.0.0.0:8820->80/tcp, [::]:8820->80/tcp, 127.0.0.1:8821->81/udp"
+        )
         #expect(try engine.docker("port", "shown", "81/udp") == "127.0.0.1:8821")
         let own = try engine.dhow("ps", "--format", "{{.Names}} {{.Ports}} {{.Networks}}")
         #expect(try engine.docker("ps", "--format", "{{.Names}} {{.Ports}} {{.Networks}}") == own)
         // Both commands read the same answers: what they print of them is the same.
-        for arguments in [["network", "inspect", "visible"], ["network", "inspect", "--verbose", "bridge"], ["network", "ls"], ["port", "shown"], ["inspect", "-f", "{{json .NetworkSettings.Networks}}", "shown"]] {
+        for arguments in [
+            ["network", "inspect", "visible"], ["network", "inspect", "--verbose", "bridge"], ["network", "ls"],
+            ["port", "shown"], ["inspect", "-f", "{{json .NetworkSettings.Networks}}", "shown"],
+        ] {
             let theirs = try Shell.check(["docker", "-H", "unix://\(engine.daemon.socket)"] + arguments).stdout
             let ours = try Shell.check([Programs.dhow, "-H", "unix://\(engine.daemon.socket)"] + arguments).stdout
             #expect(ours == theirs, "\(arguments)")

@@ -46,7 +46,8 @@ import Testing
             ], "\(pools?.serialized() ?? "")")
         #expect(pools?[1]?["Subnet"] == "fd00:70::/64")
         let link = try engine.host.sh("ip address show dhowtest0").text
-        #expect(link.contains("mtu 1450") && link.contains("10.70.5.254/16") && link.contains("fd00:70::1/64"), "\(link)")
+        #expect(
+            link.contains("mtu 1450") && link.contains("10.70.5.254/16") && link.contains("fd00:70::1/64"), "\(link)")
         // The first address that is neither the auxiliary one nor the subnet's.
         let first = try engine.start("c1", "--network", "full")
         #expect(["10.70.5.0", "10.70.5.2"].contains(first.address4("full")), "\(first.address4("full"))")
@@ -54,7 +55,9 @@ import Testing
         #expect(containers?[first.id]?["Name"] == "c1")
         #expect(containers?[first.id]?["IPv4Address"]?.string == first.address4("full") + "/16")
         #expect(containers?[first.id]?["IPv6Address"]?.string == first.address6("full") + "/64")
-        #expect(try run(client, "network", "ls", "--filter", "label=a=b", "--format", "{{.Name}} {{.Driver}}") == "full bridge")
+        #expect(
+            try run(client, "network", "ls", "--filter", "label=a=b", "--format", "{{.Name}} {{.Driver}}")
+                == "full bridge")
         #expect(try run(client, "network", "ls", "-q", "--no-trunc", "--filter", "name=ful") == id)
         engine.remove(["c1"])
         #expect(try run(client, "network", "rm", String(id.prefix(12))) == String(id.prefix(12)))
@@ -69,7 +72,8 @@ import Testing
         let fixed = try engine.startWeb("fixed", "--network", "away")
         #expect(try mobile.place.get("http://\(fixed.address4("away"))/", seconds: 1) == nil)
         try run(
-            client, "network", "connect", "--ip", "10.71.0.77", "--ip6", "fd00:71::77", "--alias", "roamer", "away", "mobile")
+            client, "network", "connect", "--ip", "10.71.0.77", "--ip6", "fd00:71::77", "--alias", "roamer", "away",
+            "mobile")
         let connected = try engine.container("mobile")
         #expect(connected.address4("away") == "10.71.0.77" && connected.address6("away") == "fd00:71::77")
         #expect(try mobile.place.sh("ip -o address show eth1").text.contains("10.71.0.77/24"))
@@ -83,7 +87,9 @@ import Testing
         try engine.dhow("restart", "-t", "0", "mobile")
         #expect(try engine.container("mobile").address4("away") == "10.71.0.77")
         let inUse = try engine.daemon.dhow("network", "rm", "away")
-        #expect(inUse.status == 1 && inUse.stderr.contains("active endpoints") && inUse.stderr.contains("mobile"), "\(inUse)")
+        #expect(
+            inUse.status == 1 && inUse.stderr.contains("active endpoints") && inUse.stderr.contains("mobile"),
+            "\(inUse)")
         try run(client, "network", "disconnect", "away", "mobile")
         let after = try engine.container("mobile")
         #expect(try after.place.run("ip", "link", "show", "eth1").status != 0)
@@ -167,16 +173,21 @@ import Testing
         try engine.dhow("network", "create", "owned")
         let owner = try engine.startWeb("owner", "--network", "owned", "-p", "8401:80")
         let guest = try engine.start("guest", "--network", "container:owner")
-        #expect(try guest.place.sh("readlink /proc/self/ns/net").text == owner.place.sh("readlink /proc/self/ns/net").text)
+        #expect(
+            try guest.place.sh("readlink /proc/self/ns/net").text == owner.place.sh("readlink /proc/self/ns/net").text)
         #expect(try guest.place.get("http://127.0.0.1/") == "owner")
-        #expect(try engine.dhow("exec", "guest", "cat", "/etc/hosts", "/etc/resolv.conf") == engine.dhow("exec", "owner", "cat", "/etc/hosts", "/etc/resolv.conf"))
+        #expect(
+            try engine.dhow("exec", "guest", "cat", "/etc/hosts", "/etc/resolv.conf")
+                == engine.dhow("exec", "owner", "cat", "/etc/hosts", "/etc/resolv.conf"))
         #expect(try engine.dhow("exec", "guest", "hostname") == String(owner.id.prefix(12)))
-        let ports = try engine.daemon.dhow("run", "--rm", "--network", "container:owner", "-p", "1:1", Images.busybox, "true")
+        let ports = try engine.daemon.dhow(
+            "run", "--rm", "--network", "container:owner", "-p", "1:1", Images.busybox, "true")
         #expect(ports.status == 125 && ports.stderr.contains("conflicting options"), "\(ports)")
         let bare = try engine.start("bare", "--network", "none")
         #expect(try bare.place.sh("ip -o link | wc -l").text == "1")
         let hosted = try engine.start("hosted", "--network", "host")
-        #expect(try hosted.place.sh("readlink /proc/self/ns/net").text == engine.host.sh("readlink /proc/self/ns/net").text)
+        #expect(
+            try hosted.place.sh("readlink /proc/self/ns/net").text == engine.host.sh("readlink /proc/self/ns/net").text)
         for mode in ["none", "host"] {
             let connect = try engine.daemon.dhow("network", "connect", "owned", mode == "none" ? "bare" : "hosted")
             #expect(connect.status == 1 && !connect.stderr.isEmpty, "\(connect)")
@@ -190,7 +201,9 @@ import Testing
         for name in ["used", "unused1", "unused2"] { try run(client, "network", "create", name) }
         try run(client, "network", "create", "--label", "keep", "kept")
         try engine.start("user", "--network", "used")
-        #expect(try run(client, "network", "ls", "-q", "--filter", "dangling=true").components(separatedBy: "\n").count == 3)
+        #expect(
+            try run(client, "network", "ls", "-q", "--filter", "dangling=true").components(separatedBy: "\n").count == 3
+        )
         let pruned = try run(client, "network", "prune", "-f", "--filter", "label!=keep").components(separatedBy: "\n")
         #expect(pruned.sorted() == ["Deleted Networks:", "unused1", "unused2"], "\(pruned)")
         let left = try run(client, "network", "ls", "--format", "{{.Name}}").components(separatedBy: "\n")
@@ -208,7 +221,8 @@ import Testing
         try engine.dhow("rm", "-f", "walker")
         try engine.dhow("network", "rm", "told")
         let events = try engine.dhow(
-            "events", "--since", since, "--until", try Shell.sh("echo $(($(date +%s) + 1))").text, "--filter", "type=network",
+            "events", "--since", since, "--until", try Shell.sh("echo $(($(date +%s) + 1))").text, "--filter",
+            "type=network",
             "--filter", "network=told", "--format", "{{.Action}} {{.Actor.Attributes.container}}"
         ).components(separatedBy: "\n").map { $0.replacingOccurrences(of: " <no value>", with: "") }
         #expect(

@@ -47,7 +47,7 @@ import Testing
         #expect(try engine.host.sh("ip -o -4 address show docker0 | awk '{print $4}'").text == "10.88.0.1/16")
         #expect(container.address4() == "10.88.5.0" || container.address4() == "10.88.5.1")
         #expect(container.address6().hasPrefix("fd00:88::"))
-        #expect(try container.place.sh("cat /sys/class/net/lo/mtu >/dev/null; ip -o link show eth0").text.contains("mtu 1400"))
+        #expect(try container.place.sh("ip -o link show eth0").text.contains("mtu 1400"))
         #expect(try container.place.sh("ip route get 8.8.8.8").text.contains("via 10.88.0.1"))
         #expect(try container.place.sh("ip -6 route show default").text.contains("via fd00:88::1"))
         let second = try engine.start("two")
@@ -57,7 +57,8 @@ import Testing
 
     @Test func poolsGiveNewNetworksTheirSubnets() throws {
         let engine = try NetworkedDaemon([
-            "--default-address-pool", "base=10.99.0.0/23,size=24", "--default-address-pool", "base=fd00:99::/63,size=64",
+            "--default-address-pool", "base=10.99.0.0/23,size=24", "--default-address-pool",
+            "base=fd00:99::/63,size=64",
         ])
         let container = try engine.start("one")
         #expect(container.address4() == "10.99.0.2")
@@ -86,7 +87,8 @@ import Testing
 
     @Test func withoutADefaultNetwork() throws {
         let engine = try NetworkedDaemon(["--bridge", "none"])
-        #expect(try engine.dhow("network", "ls", "--format", "{{.Name}}").components(separatedBy: "\n") == ["host", "none"])
+        #expect(
+            try engine.dhow("network", "ls", "--format", "{{.Name}}").components(separatedBy: "\n") == ["host", "none"])
         let container = try engine.start("alone")
         #expect(try container.place.sh("ip -o link | wc -l").text == "1")
         #expect(try engine.machine.state()["interfaces"]?.count == 2)
@@ -150,7 +152,12 @@ import Testing
         (["--bip", "10.0.0.1/24", "--fixed-cidr", "10.1.0.0/24"], "fixed-cidr"),
         (["--bridge", "nosuch0"], "nosuch0"), (["--bridge", "x0", "--bip", "10.0.0.1/24"], "mutually exclusive"),
         (["--default-address-pool", "base=10.0.0.0/24,size=16"], "default-address-pool"), (["--mtu", "5"], "mtu"),
-        (["--default-address-pool", "base=10.0.0.0/16,size=24", "--default-address-pool", "base=10.0.0.0/16,size=24"], "overlap"),
+        (
+            [
+                "--default-address-pool", "base=10.0.0.0/16,size=24", "--default-address-pool",
+                "base=10.0.0.0/16,size=24",
+            ], "overlap"
+        ),
         (["--ip", "1.2.3"], "ip"),
     ])
     func flagsThatCannotBe(flags: [String], word: String) throws {

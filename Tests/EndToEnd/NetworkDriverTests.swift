@@ -13,7 +13,8 @@ import Testing
         defer { engine.remove(["mac1", "mac2"], networks: ["lan"]) }
         try engine.dhow(
             "network", "create", "-d", "macvlan", "--subnet", "192.0.2.0/24", "--gateway", TestHost.outsideAddress4,
-            "--ip-range", "192.0.2.128/25", "--ipv6", "--subnet", "2001:db8:1::/64", "--gateway", TestHost.outsideAddress6,
+            "--ip-range", "192.0.2.128/25", "--ipv6", "--subnet", "2001:db8:1::/64", "--gateway",
+            TestHost.outsideAddress6,
             "-o", "parent=wan0", "-o", "macvlan_mode=\(mode)", "lan")
         let first = try engine.startWeb("mac1", "--network", "lan", "--ip6", "2001:db8:1::a1")
         #expect(try first.place.sh("ip -d link show eth0").text.contains("macvlan mode \(mode)"))
@@ -70,7 +71,9 @@ import Testing
         #expect(try other.place.resolve("six1").isEmpty)
         #expect(try engine.outside.get("http://[\(TestHost.address6)]:8600/") == "six1")
         #expect(try engine.host.get("http://[::1]:8600/") == "six1")
-        #expect(try engine.outside.get("http://\(TestHost.address4):8600/", seconds: 2) == "six1" || engine.dhow("port", "six1") == "80/tcp -> [::]:8600")
+        #expect(
+            try engine.outside.get("http://\(TestHost.address4):8600/", seconds: 2) == "six1"
+                || engine.dhow("port", "six1") == "80/tcp -> [::]:8600")
         let server = try engine.outside.serve(.tcp, "::", 9200)
         #expect(try web.place.ask(.tcp, TestHost.outsideAddress6, 9200) == TestHost.address6)
         #expect(server.isRunning)
@@ -104,7 +107,9 @@ import Testing
             "run", "--rm", "--network", "swift", Images.busybox, "sh", "-c", "cat /proc/net/if_inet6 | grep eth0")
         // The fifth column are flags, of which 40 is for tentative.
         for line in tentative.components(separatedBy: "\n") where line.hasPrefix("fd") {
-            #expect(line.split(separator: " ")[4] == "80" || line.split(separator: " ")[4] == "02" || line.split(separator: " ")[4] == "82", "\(line)")
+            #expect(
+                line.split(separator: " ")[4] == "80" || line.split(separator: " ")[4] == "02"
+                    || line.split(separator: " ")[4] == "82", "\(line)")
         }
         #expect(server.isRunning)
     }

@@ -163,7 +163,9 @@ import Testing
         #expect(before.count > 20)
         try fresh.host.sh("\(ours); \(removal)")
         #expect(
-            try eventually { try fresh.host.sh("\(ours); [ -z \"$table\" ] || nft list table inet $table").lines == before })
+            try eventually {
+                try fresh.host.sh("\(ours); [ -z \"$table\" ] || nft list table inet $table").lines == before
+            })
         #expect(try fresh.outside.get("http://\(TestHost.address4):8204/") == "web")
         #expect(try web.place.ask(.tcp, TestHost.outsideAddress4, 9005) == TestHost.address4)
         #expect(server.isRunning)
@@ -220,7 +222,9 @@ import Testing
             "run", "-d", "--name", "theirs", "-p", "8210:80", Images.busybox, "sh", "-c",
             "mkdir /www; echo theirs > /www/index.html; exec httpd -f -p 80 -h /www")
         #expect(theirs.status == 0, "\(theirs)")
-        let chains = { try machine.host.sh("iptables-nft -S; iptables-nft -t nat -S").lines.filter { !$0.contains("dhow") } }
+        let chains = {
+            try machine.host.sh("iptables-nft -S; iptables-nft -t nat -S").lines.filter { !$0.contains("dhow") }
+        }
         #expect(try eventually { try machine.outside.get("http://\(TestHost.address4):8210/") == "theirs" })
         let before = try chains()
         do {

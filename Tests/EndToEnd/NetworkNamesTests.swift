@@ -23,13 +23,17 @@ import Testing
         #expect(try asker.resolve("web", "AAAA") == [first.address6("named"), second.address6("named")].sorted())
         #expect(try asker.resolve("web", overTCP: true).count == 2)
         // Both addresses get their turn in the first place.
-        let firsts = try Set((0..<40).map { _ in try engine.dhow("exec", "asker", "ping", "-c1", "-W5", "web").components(separatedBy: " ")[2] })
+        let firsts = try Set(
+            (0..<40).map { _ in
+                try engine.dhow("exec", "asker", "ping", "-c1", "-W5", "web").components(separatedBy: " ")[2]
+            })
         #expect(firsts.count == 2, "\(firsts)")
         // Names of addresses.
         let reversed = first.address4("named").components(separatedBy: ".").reversed().joined(separator: ".")
         #expect(try asker.resolve("\(reversed).in-addr.arpa", "PTR") == ["web1.named"])
         let nibbles = try Shell.sh(
-            "python3 -c 'import ipaddress; print(ipaddress.ip_address(\"\(first.address6("named"))\").reverse_pointer)'").text
+            "python3 -c 'import ipaddress; print(ipaddress.ip_address(\"\(first.address6("named"))\").reverse_pointer)'"
+        ).text
         #expect(try asker.resolve(nibbles, "PTR") == ["web1.named"])
         // A name that exists has no other kinds of records, and nobody outside is asked for them.
         #expect(try asker.resolve("web1", "MX").isEmpty)
@@ -102,7 +106,8 @@ import Testing
     }
 
     /// An engine that sees an `/etc` of its own, and other files instead of the host's.
-    private func engine(_ scratch: ScratchDirectory, resolvConf: String, mounts: String = "") throws -> NetworkedDaemon {
+    private func engine(_ scratch: ScratchDirectory, resolvConf: String, mounts: String = "") throws -> NetworkedDaemon
+    {
         try scratch.write(resolvConf, to: "resolv.conf")
         try Shell.sh("mkdir etc; cp -a /etc/. etc; rm -f etc/resolv.conf; cp resolv.conf etc", in: scratch.path)
         return try NetworkedDaemon(
@@ -192,7 +197,8 @@ import Testing
         #expect(!own.stdout.contains("client"))
         // A server of a container is one that another's queries can be forwarded to.
         let asker = try engine.dhow(
-            "run", "--rm", "--network", "served", "--dns", server.address4("served"), Images.busybox, "nslookup", "via.test")
+            "run", "--rm", "--network", "served", "--dns", server.address4("served"), Images.busybox, "nslookup",
+            "via.test")
         #expect(asker.contains("203.0.113.7") && own.stdout.contains("via.test"), "\(asker)")
     }
 

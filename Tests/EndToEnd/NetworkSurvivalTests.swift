@@ -7,7 +7,8 @@ import Testing
     @Test(arguments: [true, false]) func aRestartIsNotNoticed(usesProxy: Bool) throws {
         let engine = try NetworkedDaemon(["--userland-proxy=\(usesProxy)"])
         try engine.dhow("network", "create", "--ipv6", "lasting")
-        let web = try engine.startWeb("web", "--network", "lasting", "--network-alias", "www", "-p", "8500:80", "-p", "8501:81")
+        let web = try engine.startWeb(
+            "web", "--network", "lasting", "--network-alias", "www", "-p", "8500:80", "-p", "8501:81")
         let friend = try engine.start("friend", "--network", "lasting")
         let plain = try engine.startWeb("plain", "-p", "8502:80")
         let server = try web.place.serve(.tcp, "::", 81)
@@ -74,7 +75,8 @@ import Testing
     @Test func aMachineThatWasSwitchedOffComesBackWithItsNetworks() throws {
         let engine = try NetworkedDaemon()
         try engine.dhow("network", "create", "--ipv6", "--subnet", "10.76.0.0/24", "kept")
-        let web = try engine.startWeb("web", "--network", "kept", "--ip", "10.76.0.9", "-p", "8511:80", "--restart", "always")
+        let web = try engine.startWeb(
+            "web", "--network", "kept", "--ip", "10.76.0.9", "-p", "8511:80", "--restart", "always")
         let process = try pid_t(engine.processID(of: web))
         try engine.daemon.stop()
         // As after that: no process, no interface, no rule, and an empty /run.
@@ -112,8 +114,11 @@ import Testing
         #expect(ids.count == number)
         // What is written down is what the containers have.
         let states = try Shell.check(
-            [Programs.dhow, "-H", "unix://\(engine.daemon.socket)", "inspect", "-f",
-             "{{.State.Pid}} {{.NetworkSettings.Networks.crowd.IPAddress}} {{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}"] + ids).lines
+            [
+                Programs.dhow, "-H", "unix://\(engine.daemon.socket)", "inspect", "-f",
+                "{{.State.Pid}} {{.NetworkSettings.Networks.crowd.IPAddress}} {{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}",
+            ] + ids
+        ).lines
         var ports: Set<String> = []
         for line in states {
             let fields = line.components(separatedBy: " ")
@@ -172,7 +177,8 @@ import Testing
         let known = try daemon.check("ps", "-aq").lines
         if !known.isEmpty { try Shell.check([Programs.dhow, "-H", "unix://\(daemon.socket)", "rm", "-fv"] + known) }
         try daemon.check("network", "prune", "-f")
-        #expect(try daemon.check("network", "ls", "--format", "{{.Name}}").lines.sorted() == ["bridge", "host", "none"])
+        #expect(
+            try daemon.check("network", "ls", "--format", "{{.Name}}").lines.sorted() == ["bridge", "host", "none"])
         #expect(try daemon.stop()?.status == 0)
         // Forwarding stays on, as with Docker: others may have come to rely on it.
         #expect(try engine.machine.changes(since: before).filter { !$0.hasPrefix("sysctls") } == [])
@@ -208,7 +214,7 @@ import Testing
             for network in ["hop1", "hop2"] { _ = try daemon.dhow("network", "connect", network, name) }
         }
         let second = try engine.container("hopper2")
-        #expect(try second.place.resolve("hopper1") .count == 2)
+        #expect(try second.place.resolve("hopper1").count == 2)
         for network in ["hop1", "hop2"] {
             let address = second.address4(network)
             #expect(try engine.container("hopper1").place.run("ping", "-c1", "-W5", address).status == 0, "\(address)")
@@ -236,13 +242,15 @@ import Testing
             }
         }
         #expect(Set(addresses).count == addresses.count, "\(addresses)")
-        let listening = try engine.host.sh("ss -Hlntu | awk '$5 ~ /^0.0.0.0/ {sub(/.*:/, \"\", $5); print $1, $5}'").lines
+        let listening = try engine.host.sh("ss -Hlntu | awk '$5 ~ /^0.0.0.0/ {sub(/.*:/, \"\", $5); print $1, $5}'")
+            .lines
         #expect(listening.sorted() == ports.sorted())
         let veths = try engine.host.sh("ip -o link show type veth | grep -vc wan0 || true").text
         // Every container has the interfaces that are written down.
         for id in ids {
             let container = try engine.container(id)
-            for (name, network) in (container.settings["Networks"]?.object?.members ?? []).map({ ($0.name, $0.value) }) {
+            for (name, network) in (container.settings["Networks"]?.object?.members ?? []).map({ ($0.name, $0.value) })
+            {
                 guard let address = network["IPAddress"]?.string, !address.isEmpty else { continue }
                 let own = try container.place.sh("ip -o address").text
                 #expect(own.contains(" \(address)/"), "\(id) has no \(address) on \(name): \(own)")

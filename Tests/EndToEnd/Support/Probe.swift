@@ -1,6 +1,6 @@
 /// The client's and server's side of a test's traffic: a Python program that runs wherever it is put.
 enum Probe {
-    enum Transport: String, Sendable { case tcp, udp }
+    enum Transport: String, Sendable { case tcp, udp, sctp }
 
     static func command(_ arguments: String...) -> [String] { ["python3", "-c", source] + arguments }
 
@@ -8,18 +8,20 @@ enum Probe {
         import os, random, select, socket, struct, sys, threading, time
         mode, rest = sys.argv[1], sys.argv[2:]
         def family(address): return socket.AF_INET6 if ":" in address else socket.AF_INET
-        def kind(name): return socket.SOCK_STREAM if name == "tcp" else socket.SOCK_DGRAM
+        def open_socket(address, name):
+            kind = socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM
+            return socket.socket(family(address), kind, socket.IPPROTO_SCTP if name == "sctp" else 0)
         def plain(address): return address[0].removeprefix("::ffff:")
 
         def ask(transport, address, port, seconds):
-            s = socket.socket(family(address), kind(transport))
+            s = open_socket(address, transport)
             s.settimeout(float(seconds))
             s.connect((address, int(port)))
             s.send(b"hello\n")
             print(s.recv(2000).decode().strip())
 
         def serve(transport, address, port):
-            s = socket.socket(family(address), kind(transport))
+            s = open_socket(address, transport)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind((address, int(port)))
             if transport == "udp":
@@ -59,7 +61,7 @@ enum Probe {
         def query(server, name, type, transport):
             number = random.randrange(65536)
             message = struct.pack("!6H", number, 0x100, 1, 0, 0, 0) + encode(name) + struct.pack("!2H", TYPES[type], 1)
-            s = socket.socket(family(server), kind(transport))
+            s = open_socket(server, transport)
             s.settimeout(8)
             try:
                 s.connect((server, 53))

@@ -31,7 +31,9 @@ final class Child {
     private let directory: ScratchDirectory
     private let command: [String]
 
-    init(_ command: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil) throws {
+    init(_ command: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil)
+        throws
+    {
         self.command = command
         let scratch = try ScratchDirectory("child")
         self.directory = scratch

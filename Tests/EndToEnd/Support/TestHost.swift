@@ -52,9 +52,10 @@ final class TestHost: Sendable {
     /// What anyone could see of the host's network: to be compared with what it was before.
     func state() throws -> [String: [String]] {
         var state: [String: [String]] = [:]
-        state["interfaces"] = try host.sh("ls /sys/class/net >/dev/null; ip -o link | cut -d: -f2").lines.sorted()
-        state["addresses"] = try host.sh("ip -o address | awk '{print $2, $4}'").lines.sorted()
-        state["routes"] = try host.sh("ip route; ip -6 route | grep -v fe80 || true").lines.sorted()
+        state["interfaces"] = try host.sh("ip -o link | cut -d: -f2").lines.sorted()
+        state["addresses"] = try host.sh("ip -o address | awk '$4 !~ /^fe80/ {print $2, $4}'").lines.sorted()
+        state["routes"] = try host.sh("(ip route; ip -6 route) | grep -v fe80 | sed 's/ linkdown//; s/ *$//'").lines
+            .sorted()
         state["rules"] = try host.sh("nft list ruleset").lines
         state["sockets"] = try host.sh("ss -Hlntu | awk '{print $1, $5}'").lines.sorted()
         state["sysctls"] = try host.sh(
