@@ -253,7 +253,8 @@ import Testing
             {
                 guard let address = network["IPAddress"]?.string, !address.isEmpty else { continue }
                 let own = try container.place.sh("ip -o address").text
-                #expect(own.contains(" \(address)/"), "\(id) has no \(address) on \(name): \(own)")
+                let isThere = own.contains(" \(address)/")
+                #expect(isThere, "\(id) has no \(address) on \(name): \(own)")
             }
         }
         #expect(Int(veths) == addresses.count, "\(veths) interfaces for \(addresses)")
