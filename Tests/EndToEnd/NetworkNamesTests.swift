@@ -87,7 +87,7 @@ import Testing
         #expect(try fallback.place.resolve("patient.test") == ["203.0.113.7"])
         // No server at all: an error rather than silence.
         let dead = try engine.start("dead", "--network", "chosen", "--dns", "192.0.2.99")
-        #expect(try ["SERVFAIL", "timeout"].contains(dead.place.resolve("lost.test").first))
+        #expect(try dead.place.resolve("lost.test") == ["SERVFAIL"])
         #expect(servers[0].stdout.contains("named.test") && servers[1].stdout.contains("patient.test"))
         // On the default network the file names the servers themselves.
         let plain = try engine.dhow("run", "--rm", "--dns", "192.0.2.53", Images.busybox, "cat", "/etc/resolv.conf")
