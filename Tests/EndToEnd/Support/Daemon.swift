@@ -12,14 +12,17 @@ final class Daemon: @unchecked Sendable {
     let dataRoot: String
     let execRoot: String
     private let extraArguments: [String]
+    private let launcher: [String]
     private(set) var child: Child?
 
-    init(_ arguments: [String] = [], dataRoot: String? = nil) throws {
+    /// - Parameter launcher: a command that becomes the daemon, as `nsenter` does.
+    init(_ arguments: [String] = [], dataRoot: String? = nil, launcher: [String] = []) throws {
         directory = try ScratchDirectory("daemon")
         socket = directory.file("docker.sock")
         self.dataRoot = dataRoot ?? directory.file("data")
         execRoot = directory.file("run")
         extraArguments = arguments
+        self.launcher = launcher
         try start()
     }
 
@@ -28,6 +31,12 @@ final class Daemon: @unchecked Sendable {
     /// A daemon for a whole suite: it is torn down when the test process ends, since statics live until then.
     static func shared(_ arguments: [String] = []) throws -> Daemon {
         let daemon = try Daemon(arguments)
+        keep(daemon)
+        return daemon
+    }
+
+    /// Tears `daemon` down when the test process ends.
+    static func keep(_ daemon: Daemon) {
         let isFirst = suites.withLock { daemons in
             daemons.append(daemon)
             return daemons.count == 1
@@ -44,7 +53,6 @@ final class Daemon: @unchecked Sendable {
                 }
             }
         }
-        return daemon
     }
 
     private static let suites = Mutex<[Daemon]>([])
@@ -54,7 +62,7 @@ final class Daemon: @unchecked Sendable {
 
     func start() throws {
         let child = try Child(
-            [
+            launcher + [
                 Programs.dhowd, "-H", "unix://\(socket)", "--data-root", dataRoot, "--exec-root", execRoot,
                 "--pidfile", directory.file("dhowd.pid"), "--exec-opt", "native.cgroupdriver=\(Programs.cgroupDriver)",
             ] + extraArguments)

@@ -31,7 +31,9 @@ final class Child {
     private let directory: ScratchDirectory
     private let command: [String]
 
-    init(_ command: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil) throws {
+    init(_ command: [String], environment: [String: String] = [:], input: String? = nil, directory: String? = nil)
+        throws
+    {
         self.command = command
         let scratch = try ScratchDirectory("child")
         self.directory = scratch
@@ -125,8 +127,8 @@ enum Shell {
     }
 
     @discardableResult
-    static func sh(_ script: String, timeout: TimeInterval = 120) throws -> Output {
-        try check(["/bin/sh", "-ec", script], timeout: timeout)
+    static func sh(_ script: String, in directory: String? = nil, timeout: TimeInterval = 120) throws -> Output {
+        try check(["/bin/sh", "-ec", script], directory: directory, timeout: timeout)
     }
 }
 
