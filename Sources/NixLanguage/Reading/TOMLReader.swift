@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// Reads a TOML 1.0 text straight into values.
@@ -117,7 +117,11 @@ struct TOMLReader {
             switch byte {
             case 0x20, 0x09, 0x0A: at += 1
             case 0x0D where peek(1) == 0x0A: at += 2
-            case UInt8(ascii: "#"): while let byte = peek, byte != 0x0A { _ = byte; at += 1 }
+            case UInt8(ascii: "#"):
+                while let byte = peek, byte != 0x0A {
+                    _ = byte
+                    at += 1
+                }
             default: return
             }
         }
@@ -405,7 +409,8 @@ struct TOMLReader {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"): result.append(byte)
         case UInt8(ascii: "u"), UInt8(ascii: "U"):
             let count = byte == UInt8(ascii: "u") ? 4 : 8
-            guard at + count <= bytes.count, bytes[at..<at + count].allSatisfy({ Lexer.isDigit($0) || Lexer.isLetter($0) }),
+            guard at + count <= bytes.count,
+                bytes[at..<at + count].allSatisfy({ Lexer.isDigit($0) || Lexer.isLetter($0) }),
                 let code = UInt32(String(decoding: bytes[at..<at + count], as: UTF8.self), radix: 16),
                 let scalar = Unicode.Scalar(code)
             else { throw fail("a wrong Unicode escape") }
@@ -421,7 +426,9 @@ struct TOMLReader {
         let start = at
         while let byte = peek, Lexer.isURI(byte) || byte == UInt8(ascii: "#"), !",#]}".utf8.contains(byte) { at += 1 }
         // A date and a time may have a blank between them.
-        if at - start == 10, bytes[start + 4] == UInt8(ascii: "-"), peek == 0x20, let next = peek(1), Lexer.isDigit(next) {
+        if at - start == 10, bytes[start + 4] == UInt8(ascii: "-"), peek == 0x20, let next = peek(1),
+            Lexer.isDigit(next)
+        {
             at += 1
             while let byte = peek, Lexer.isURI(byte), !",]}".utf8.contains(byte) { at += 1 }
         }
@@ -489,7 +496,9 @@ struct TOMLReader {
         let isDate = digits(0, 4) != nil && has(4, "-")
         let isTime = digits(0, 2) != nil && has(2, ":")
         guard isDate || isTime else { return nil }
-        guard evaluator.settings.parsesTOMLTimestamps else { throw EvaluationError(.parse, "Dates and times are not supported") }
+        guard evaluator.settings.parsesTOMLTimestamps else {
+            throw EvaluationError(.parse, "Dates and times are not supported")
+        }
         var normal = text
         var time = 0
         if isDate {
