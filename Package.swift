@@ -27,12 +27,21 @@ let foundation: [LinkerSetting] = [
             ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
+// The same of FoundationEssentials, which swift-crypto imports.
+let foundationEssentials: [LinkerSetting] = [
+    .unsafeFlags(
+        (["--start-group"]
+            + ["FoundationEssentials", "_FoundationCShims", "_FoundationCollections", "swiftSynchronization"]
+            .map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
+]
+
 let package = Package(
     name: "Dhow",
     products: [
         .executable(name: "dhow", targets: ["dhow"]),
         .executable(name: "dhowd", targets: ["dhowd"]),
         .executable(name: "dhow-runtime", targets: ["dhow-runtime"]),
+        .executable(name: "dhow-nix", targets: ["dhow-nix"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -108,6 +117,14 @@ let package = Package(
             name: "Commands", dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Archive", "Kernel", "OCI"],
             swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
 
+        // Nix: the names of things in a store, and the language. The evaluator's state is one thread's, so that checks of
+        // exclusive access would only cost time.
+        .target(name: "CNixSupport"),
+        .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
+            swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+
         .target(
             name: "DaemonKit",
             dependencies: [
@@ -123,6 +140,9 @@ let package = Package(
         .executableTarget(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .executableTarget(
+            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"],
+            linkerSettings: selfContained + foundationEssentials),
 
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -147,6 +167,8 @@ let package = Package(
         .testTarget(name: "DaemonKitTests", dependencies: ["DaemonKit"]),
         .testTarget(name: "CommandLineKitTests", dependencies: ["CommandLineKit"]),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
+        .testTarget(name: "NixStoreTests", dependencies: ["NixStore"]),
+        .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EndToEnd", dependencies: ["JSON", "Kernel"]),
     ],
     swiftLanguageModes: [.v6]
