@@ -19,7 +19,7 @@ setup:
 setup-bench:
 	@scripts/setup bench
 
-## build: bin/dhow, bin/dhowd and bin/dhow-runtime, optimised and stripped
+## build: bin/dhow, bin/dhowd, bin/dhow-runtime and bin/dhow-nix, optimised and stripped
 build:
 	$(SWIFT) build -c release
 	@mkdir -p bin

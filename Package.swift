@@ -27,13 +27,12 @@ let foundation: [LinkerSetting] = [
             ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
-// The part of Foundation that dhow-nix needs, as an archive.
-let essentials: [LinkerSetting] = [
+// The same of FoundationEssentials, which swift-crypto imports.
+let foundationEssentials: [LinkerSetting] = [
     .unsafeFlags(
-        [
-            "--start-group", "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections",
-            "-lswiftSynchronization", "--end-group",
-        ].flatMap { ["-Xlinker", $0] })
+        (["--start-group"]
+            + ["FoundationEssentials", "_FoundationCShims", "_FoundationCollections", "swiftSynchronization"]
+            .map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
 let package = Package(
@@ -101,14 +100,6 @@ let package = Package(
             // Its tests look inside; nothing here is hot enough to mind.
             swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
 
-        // Nix: the language, and what the store is made of.
-        .target(name: "CNixSupport"),
-        .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
-        .target(
-            name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
-            // Its values live in an arena behind raw pointers, which the dynamic checks do not see.
-            swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
-
         // The engine, its interface and its clients.
         .target(name: "EngineModel", dependencies: ["OCI", "JSON"]),
         .target(
@@ -143,6 +134,14 @@ let package = Package(
             dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Credentials", "Archive", "Kernel", "OCI"],
             swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
 
+        // Nix: the names of things in a store, and the language. The evaluator's state is one thread's, so that checks of
+        // exclusive access would only cost time.
+        .target(name: "CNixSupport"),
+        .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
+            swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+
         .target(
             name: "DaemonKit",
             dependencies: [
@@ -158,9 +157,9 @@ let package = Package(
         .executableTarget(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
-
         .executableTarget(
-            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"], linkerSettings: selfContained + essentials),
+            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"],
+            linkerSettings: selfContained + foundationEssentials),
 
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),

@@ -83,7 +83,9 @@ public struct Evaluation {
 
     private func output(_ evaluator: Evaluator) throws -> [UInt8] {
         let node = try parse(evaluator)
-        if case .parsed = format { return Array(SyntaxPrinter(symbols: evaluator.symbols, stack: evaluator.stack).print(node).utf8) }
+        if case .parsed = format {
+            return Array(SyntaxPrinter(symbols: evaluator.symbols, stack: evaluator.stack).print(node).utf8)
+        }
         var value = evaluator.arena.value(.thunk(node, evaluator.baseEnvironment))
         let given = try givenArguments(evaluator)
         value = try evaluator.select(attributePath, from: value, given)

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// One of the process's outputs, unbuffered.
@@ -21,9 +21,9 @@ struct Output {
         while at < bytes.count {
             let count = bytes[at...].withUnsafeBytes { buffer in
                 #if canImport(Glibc)
-                    Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+                Glibc.write(descriptor, buffer.baseAddress, buffer.count)
                 #else
-                    Musl.write(descriptor, buffer.baseAddress, buffer.count)
+                Musl.write(descriptor, buffer.baseAddress, buffer.count)
                 #endif
             }
             if count < 0, errno == EINTR { continue }

@@ -84,12 +84,14 @@ struct Settings {
     static func split(searchPath: String) -> [String] {
         var entries: [String] = []
         for part in searchPath.split(separator: ":", omittingEmptySubsequences: true) {
-            if part.hasPrefix("//"), let last = entries.last, last.hasSuffix("http") || last.hasSuffix("https")
-                || last.hasSuffix("file")
+            if part.hasPrefix("//"), let last = entries.last,
+                last.hasSuffix("http") || last.hasSuffix("https")
+                    || last.hasSuffix("file")
             {
                 entries[entries.count - 1] = last + ":" + part
-            } else if let last = entries.last, last == "channel" || last.hasSuffix("=channel") || last == "flake"
-                || last.hasSuffix("=flake")
+            } else if let last = entries.last,
+                last == "channel" || last.hasSuffix("=channel") || last == "flake"
+                    || last.hasSuffix("=flake")
             {
                 entries[entries.count - 1] = last + ":" + part
             } else {

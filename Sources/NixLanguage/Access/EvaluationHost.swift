@@ -6,6 +6,8 @@ import NixStore
 public protocol EvaluationHost: AnyObject {
     // MARK: Files
 
+    /// Throws where `path` may not be looked at, before its way is followed.
+    func checkAccess(to path: String) throws
     /// What `path` itself is, or `nil` when there is nothing.
     func kind(of path: String) throws -> FileKind?
     func readFile(_ path: String) throws -> [UInt8]
@@ -44,6 +46,10 @@ public protocol EvaluationHost: AnyObject {
     // MARK: The network
 
     func fetch(_ request: FetchRequest) throws -> FetchResult
+}
+
+extension EvaluationHost {
+    public func checkAccess(to path: String) throws {}
 }
 
 /// Something to be fetched into the store.

@@ -1,9 +1,10 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 import NixStore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// This machine's files and environment, and a store that is only computed: paths are worked out, nothing is written.
 ///
@@ -70,7 +71,9 @@ open class LocalHost: EvaluationHost {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Self.failure("getting status of", path) }
-        guard Self.kind(status.st_mode) != .directory else { throw HostError(.failed, "reading file '\(path)': Is a directory") }
+        guard Self.kind(status.st_mode) != .directory else {
+            throw HostError(.failed, "reading file '\(path)': Is a directory")
+        }
         var bytes: [UInt8] = []
         var capacity = Int(status.st_size) + 1
         while true {

@@ -14,6 +14,10 @@ public final class RestrictedHost: EvaluationHost {
         mode = isPure ? "pure evaluation mode (use '--impure' to override)" : "restricted mode"
     }
 
+    public func checkAccess(to path: String) throws {
+        if !isOnTheWay(path) { try check(path) }
+    }
+
     private func check(_ path: String) throws {
         if path == store.path || store.contains(path) || path.hasPrefix("/__corepkgs__/") { return }
         for directory in allowed

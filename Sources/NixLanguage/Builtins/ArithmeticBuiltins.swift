@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// The four operations on numbers: whole while both sides are, with overflow an error.
@@ -88,26 +88,26 @@ enum Arithmetic {
 enum ArithmeticBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("add", 2) { evaluator, arguments in
-            try Arithmetic.add(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
-        },
-        Builtin("sub", 2) { evaluator, arguments in
-            try Arithmetic.subtract(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
-        },
-        Builtin("mul", 2) { evaluator, arguments in
-            try Arithmetic.multiply(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
-        },
-        Builtin("div", 2) { evaluator, arguments in
-            try Arithmetic.divide(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
-        },
-        Builtin("lessThan", 2) { evaluator, arguments in
-            .boolean(try evaluator.isLess(try evaluator.force(arguments[0]), try evaluator.force(arguments[1]), ""))
-        },
-        bits("bitAnd") { $0 & $1 },
-        bits("bitOr") { $0 | $1 },
-        bits("bitXor") { $0 ^ $1 },
-        rounding("ceil") { $0.rounded(.up) },
-        rounding("floor") { $0.rounded(.down) },
+            Builtin("add", 2) { evaluator, arguments in
+                try Arithmetic.add(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
+            },
+            Builtin("sub", 2) { evaluator, arguments in
+                try Arithmetic.subtract(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
+            },
+            Builtin("mul", 2) { evaluator, arguments in
+                try Arithmetic.multiply(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
+            },
+            Builtin("div", 2) { evaluator, arguments in
+                try Arithmetic.divide(evaluator, try evaluator.force(arguments[0]), try evaluator.force(arguments[1]))
+            },
+            Builtin("lessThan", 2) { evaluator, arguments in
+                .boolean(try evaluator.isLess(try evaluator.force(arguments[0]), try evaluator.force(arguments[1]), ""))
+            },
+            bits("bitAnd") { $0 & $1 },
+            bits("bitOr") { $0 | $1 },
+            bits("bitXor") { $0 ^ $1 },
+            rounding("ceil") { $0.rounded(.up) },
+            rounding("floor") { $0.rounded(.down) },
         ]
     }
 

@@ -4,58 +4,58 @@ import NixStore
 enum ContextBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("unsafeDiscardStringContext", 1) { evaluator, arguments in
-            var context = Context.none
-            return .string(
-                try evaluator.coerce(
+            Builtin("unsafeDiscardStringContext", 1) { evaluator, arguments in
+                var context = Context.none
+                return .string(
+                    try evaluator.coerce(
+                        arguments[0], context: &context,
+                        "while evaluating the argument passed to builtins.unsafeDiscardStringContext"))
+            },
+            Builtin("hasContext", 1) { evaluator, arguments in
+                .boolean(
+                    !(try evaluator.forceString(
+                        arguments[0], "while evaluating the argument passed to builtins.hasContext"
+                    ).context.isEmpty))
+            },
+            Builtin("unsafeDiscardOutputDependency", 1) { evaluator, arguments in
+                var context = Context.none
+                let text = try evaluator.coerce(
                     arguments[0], context: &context,
-                    "while evaluating the argument passed to builtins.unsafeDiscardStringContext"))
-        },
-        Builtin("hasContext", 1) { evaluator, arguments in
-            .boolean(
-                !(try evaluator.forceString(
-                    arguments[0], "while evaluating the argument passed to builtins.hasContext"
-                ).context.isEmpty))
-        },
-        Builtin("unsafeDiscardOutputDependency", 1) { evaluator, arguments in
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], context: &context,
-                "while evaluating the argument passed to builtins.unsafeDiscardOutputDependency")
-            let elements = evaluator.contexts.elements(of: context).map { element -> ContextElement in
-                if case .derivation(let path) = element { return .path(path) }
-                return element
-            }
-            return .string(text, context: evaluator.contexts.context(elements))
-        },
-        Builtin("addDrvOutputDependencies", 1) { evaluator, arguments in
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], context: &context,
-                "while evaluating the argument passed to builtins.addDrvOutputDependencies")
-            let elements = evaluator.contexts.elements(of: context)
-            guard elements.count == 1 else {
-                throw EvaluationError(
-                    .evaluation,
-                    "context of string '\(text.string)' must have exactly one element, but has \(elements.count)")
-            }
-            switch elements[0] {
-            case .path(let path):
-                guard path.isDerivation else {
-                    throw EvaluationError(
-                        .evaluation, "path '\(evaluator.host.store.print(path))' is not a derivation")
+                    "while evaluating the argument passed to builtins.unsafeDiscardOutputDependency")
+                let elements = evaluator.contexts.elements(of: context).map { element -> ContextElement in
+                    if case .derivation(let path) = element { return .path(path) }
+                    return element
                 }
-                return .string(text, context: evaluator.contexts.context(.derivation(path)))
-            case .output(_, let output):
-                throw EvaluationError(
-                    .evaluation,
-                    "`addDrvOutputDependencies` can only act on derivations, not on a derivation output such as '\(output)'"
-                )
-            case .derivation: return .string(text, context: context)
-            }
-        },
-        Builtin("getContext", 1) { evaluator, arguments in try getContext(evaluator, arguments) },
-        Builtin("appendContext", 2) { evaluator, arguments in try appendContext(evaluator, arguments) },
+                return .string(text, context: evaluator.contexts.context(elements))
+            },
+            Builtin("addDrvOutputDependencies", 1) { evaluator, arguments in
+                var context = Context.none
+                let text = try evaluator.coerce(
+                    arguments[0], context: &context,
+                    "while evaluating the argument passed to builtins.addDrvOutputDependencies")
+                let elements = evaluator.contexts.elements(of: context)
+                guard elements.count == 1 else {
+                    throw EvaluationError(
+                        .evaluation,
+                        "context of string '\(text.string)' must have exactly one element, but has \(elements.count)")
+                }
+                switch elements[0] {
+                case .path(let path):
+                    guard path.isDerivation else {
+                        throw EvaluationError(
+                            .evaluation, "path '\(evaluator.host.store.print(path))' is not a derivation")
+                    }
+                    return .string(text, context: evaluator.contexts.context(.derivation(path)))
+                case .output(_, let output):
+                    throw EvaluationError(
+                        .evaluation,
+                        "`addDrvOutputDependencies` can only act on derivations, not on a derivation output such as '\(output)'"
+                    )
+                case .derivation: return .string(text, context: context)
+                }
+            },
+            Builtin("getContext", 1) { evaluator, arguments in try getContext(evaluator, arguments) },
+            Builtin("appendContext", 2) { evaluator, arguments in try appendContext(evaluator, arguments) },
         ]
     }
 

@@ -2,74 +2,74 @@
 enum ControlBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("abort", 1, isGlobal: true) { evaluator, arguments in
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], context: &context, "while evaluating the error message passed to builtins.abort")
-            throw EvaluationError(
-                .abort, "evaluation aborted with the following error message: '\(text.string)'")
-        },
-        Builtin("throw", 1, isGlobal: true) { evaluator, arguments in
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], context: &context, "while evaluating the error message passed to builtin.throw")
-            throw EvaluationError(.thrown, text.string)
-        },
-        Builtin("addErrorContext", 2, isTraced: false) { evaluator, arguments in
-            do { return try evaluator.force(arguments[1]) } catch {
+            Builtin("abort", 1, isGlobal: true) { evaluator, arguments in
                 var context = Context.none
                 let text = try evaluator.coerce(
-                    arguments[0], .plain, context: &context,
-                    "while evaluating the error message passed to builtins.addErrorContext")
-                throw evaluator.traced(error, .none, text.string, isAlwaysShown: true)
-            }
-        },
-        Builtin("tryEval", 1) { evaluator, arguments in
-            let depth = evaluator.callDepth
-            do {
-                _ = try evaluator.force(arguments[0])
-                return evaluator.set([
-                    (evaluator.names.value, arguments[0]), (evaluator.names.success, evaluator.trueValue),
-                ])
-            } catch let error as EvaluationError where error.isCatchable {
-                evaluator.callDepth = depth
-                return evaluator.set([
-                    (evaluator.names.value, evaluator.falseValue), (evaluator.names.success, evaluator.falseValue),
-                ])
-            }
-        },
-        Builtin("seq", 2) { evaluator, arguments in
-            _ = try evaluator.force(arguments[0])
-            return try evaluator.force(arguments[1])
-        },
-        Builtin("deepSeq", 2) { evaluator, arguments in
-            try evaluator.forceDeeply(arguments[0])
-            return try evaluator.force(arguments[1])
-        },
-        Builtin("trace", 2) { evaluator, arguments in try trace(evaluator, arguments) },
-        Builtin("traceVerbose", 2) { evaluator, arguments in
-            if evaluator.settings.tracesVerbosely { return try trace(evaluator, arguments) }
-            return try evaluator.force(arguments[1])
-        },
-        Builtin("warn", 2) { evaluator, arguments in
-            let message = try evaluator.forceString(
-                arguments[0], "while evaluating the first argument; the message passed to builtins.warn")
-            let text = message.text.string
-            let warning = ErrorPrinter(positions: evaluator.positions, showsTrace: false)
-                .print(
-                    EvaluationError(.evaluation, text), prefix: "evaluation warning:",
-                    isIndented: !text.hasPrefix("\n"))
-            evaluator.host.log(Array(warning.utf8))
-            if evaluator.settings.abortsOnWarning {
+                    arguments[0], context: &context, "while evaluating the error message passed to builtins.abort")
                 throw EvaluationError(
-                    .abort, "aborting to reveal stack trace of warning, as abort-on-warn is set")
-            }
-            return try evaluator.force(arguments[1])
-        },
-        Builtin("break", 1, isGlobal: true) { evaluator, arguments in try evaluator.force(arguments[0]) },
-        Builtin("genericClosure", 1) { evaluator, arguments in
-            try GenericClosure(evaluator).run(arguments[0])
-        },
+                    .abort, "evaluation aborted with the following error message: '\(text.string)'")
+            },
+            Builtin("throw", 1, isGlobal: true) { evaluator, arguments in
+                var context = Context.none
+                let text = try evaluator.coerce(
+                    arguments[0], context: &context, "while evaluating the error message passed to builtin.throw")
+                throw EvaluationError(.thrown, text.string)
+            },
+            Builtin("addErrorContext", 2, isTraced: false) { evaluator, arguments in
+                do { return try evaluator.force(arguments[1]) } catch {
+                    var context = Context.none
+                    let text = try evaluator.coerce(
+                        arguments[0], .plain, context: &context,
+                        "while evaluating the error message passed to builtins.addErrorContext")
+                    throw evaluator.traced(error, .none, text.string, isAlwaysShown: true)
+                }
+            },
+            Builtin("tryEval", 1) { evaluator, arguments in
+                let depth = evaluator.callDepth
+                do {
+                    _ = try evaluator.force(arguments[0])
+                    return evaluator.set([
+                        (evaluator.names.value, arguments[0]), (evaluator.names.success, evaluator.trueValue),
+                    ])
+                } catch let error as EvaluationError where error.isCatchable {
+                    evaluator.callDepth = depth
+                    return evaluator.set([
+                        (evaluator.names.value, evaluator.falseValue), (evaluator.names.success, evaluator.falseValue),
+                    ])
+                }
+            },
+            Builtin("seq", 2) { evaluator, arguments in
+                _ = try evaluator.force(arguments[0])
+                return try evaluator.force(arguments[1])
+            },
+            Builtin("deepSeq", 2) { evaluator, arguments in
+                try evaluator.forceDeeply(arguments[0])
+                return try evaluator.force(arguments[1])
+            },
+            Builtin("trace", 2) { evaluator, arguments in try trace(evaluator, arguments) },
+            Builtin("traceVerbose", 2) { evaluator, arguments in
+                if evaluator.settings.tracesVerbosely { return try trace(evaluator, arguments) }
+                return try evaluator.force(arguments[1])
+            },
+            Builtin("warn", 2) { evaluator, arguments in
+                let message = try evaluator.forceString(
+                    arguments[0], "while evaluating the first argument; the message passed to builtins.warn")
+                let text = message.text.string
+                let warning = ErrorPrinter(positions: evaluator.positions, showsTrace: false)
+                    .print(
+                        EvaluationError(.evaluation, text), prefix: "evaluation warning:",
+                        isIndented: !text.hasPrefix("\n"))
+                evaluator.host.log(Array(warning.utf8))
+                if evaluator.settings.abortsOnWarning {
+                    throw EvaluationError(
+                        .abort, "aborting to reveal stack trace of warning, as abort-on-warn is set")
+                }
+                return try evaluator.force(arguments[1])
+            },
+            Builtin("break", 1, isGlobal: true) { evaluator, arguments in try evaluator.force(arguments[0]) },
+            Builtin("genericClosure", 1) { evaluator, arguments in
+                try GenericClosure(evaluator).run(arguments[0])
+            },
         ]
     }
 
@@ -109,7 +109,7 @@ private struct GenericClosure {
             "while evaluating the 'startSet' attribute passed as argument to builtins.genericClosure")
         if start.listCount == 0 { return start }
         let operation = try evaluator.attribute(
-            evaluator.names.operator_, of: attributes, "in the attrset passed as argument to builtins.genericClosure")
+            evaluator.names.operation, of: attributes, "in the attrset passed as argument to builtins.genericClosure")
         try evaluator.forceFunction(
             operation.pointee.value,
             "while evaluating the 'operator' attribute passed as argument to builtins.genericClosure")

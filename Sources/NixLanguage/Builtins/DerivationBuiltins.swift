@@ -4,39 +4,39 @@ import NixStore
 enum DerivationBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("derivationStrict", 1, isGlobal: true) { evaluator, arguments in
-            let attributes = try evaluator.forceAttributes(
-                arguments[0], "while evaluating the argument passed to builtins.derivationStrict")
-            let nameAttribute = try evaluator.attribute(
-                evaluator.names.name, of: attributes,
-                "in the attrset passed as argument to builtins.derivationStrict"
-            ).pointee
-            let name: String
-            do {
-                name = try evaluator.forcePlainString(
-                    nameAttribute.value,
-                    "while evaluating the `name` attribute passed to builtins.derivationStrict"
-                ).string
-            } catch {
-                throw evaluator.traced(
-                    error, nameAttribute.position, "while evaluating the derivation attribute 'name'")
-            }
-            do {
-                var builder = try DerivationBuilder(evaluator, name: name, attributes: attributes)
-                return try builder.build()
-            } catch {
-                let place = evaluator.positions.location(nameAttribute.position)?.description ?? "«none»"
-                throw evaluator.traced(
-                    error, .none,
-                    "while evaluating derivation '\(name)'\n  whose name attribute is located at \(place)",
-                    isAlwaysShown: true)
-            }
-        },
-        Builtin("placeholder", 1, isGlobal: true) { evaluator, arguments in
-            let output = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.placeholder")
-            return evaluator.string(StoreDirectory.placeholder(output: output.string))
-        },
+            Builtin("derivationStrict", 1, isGlobal: true) { evaluator, arguments in
+                let attributes = try evaluator.forceAttributes(
+                    arguments[0], "while evaluating the argument passed to builtins.derivationStrict")
+                let nameAttribute = try evaluator.attribute(
+                    evaluator.names.name, of: attributes,
+                    "in the attrset passed as argument to builtins.derivationStrict"
+                ).pointee
+                let name: String
+                do {
+                    name = try evaluator.forcePlainString(
+                        nameAttribute.value,
+                        "while evaluating the `name` attribute passed to builtins.derivationStrict"
+                    ).string
+                } catch {
+                    throw evaluator.traced(
+                        error, nameAttribute.position, "while evaluating the derivation attribute 'name'")
+                }
+                do {
+                    var builder = try DerivationBuilder(evaluator, name: name, attributes: attributes)
+                    return try builder.build()
+                } catch {
+                    let place = evaluator.positions.location(nameAttribute.position)?.description ?? "«none»"
+                    throw evaluator.traced(
+                        error, .none,
+                        "while evaluating derivation '\(name)'\n  whose name attribute is located at \(place)",
+                        isAlwaysShown: true)
+                }
+            },
+            Builtin("placeholder", 1, isGlobal: true) { evaluator, arguments in
+                let output = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.placeholder")
+                return evaluator.string(StoreDirectory.placeholder(output: output.string))
+            },
         ]
     }
 }
@@ -256,7 +256,8 @@ private struct DerivationBuilder {
         while let next = pending.popLast() {
             derivation.inputSources.insert(next)
             guard next.isDerivation else {
-                for reference in (try? evaluator.host.references(of: next)) ?? [] where seen.insert(reference).inserted {
+                for reference in (try? evaluator.host.references(of: next)) ?? [] where seen.insert(reference).inserted
+                {
                     pending.append(reference)
                 }
                 continue

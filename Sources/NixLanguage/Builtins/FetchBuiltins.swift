@@ -4,13 +4,13 @@ import NixStore
 enum FetchBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("fetchurl", 1) { evaluator, arguments in
-            try fetch(evaluator, arguments[0], .file, "fetchurl", defaultName: "")
-        },
-        Builtin("fetchTarball", 1, isGlobal: true) { evaluator, arguments in
-            try fetch(evaluator, arguments[0], .tarball, "fetchTarball", defaultName: "source")
-        },
-        Builtin("fetchGit", 1, isGlobal: true) { evaluator, arguments in try fetchGit(evaluator, arguments[0]) },
+            Builtin("fetchurl", 1) { evaluator, arguments in
+                try fetch(evaluator, arguments[0], .file, "fetchurl", defaultName: "")
+            },
+            Builtin("fetchTarball", 1, isGlobal: true) { evaluator, arguments in
+                try fetch(evaluator, arguments[0], .tarball, "fetchTarball", defaultName: "source")
+            },
+            Builtin("fetchGit", 1, isGlobal: true) { evaluator, arguments in try fetchGit(evaluator, arguments[0]) },
         ]
     }
 

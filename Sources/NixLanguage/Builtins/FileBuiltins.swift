@@ -4,101 +4,102 @@ import NixStore
 enum FileBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("toPath", 1) { evaluator, arguments in
-            var context = Context.none
-            let path = try evaluator.coerceToPath(
-                arguments[0], context: &context, "while evaluating the first argument passed to builtins.toPath")
-            return .string(Text(evaluator.arena, path), context: context)
-        },
-        Builtin("storePath", 1) { evaluator, arguments in
-            guard !evaluator.settings.isPure else {
-                throw EvaluationError(
-                    .restricted, "'builtins.storePath' is not allowed in pure evaluation mode")
-            }
-            var context = Context.none
-            var path = try evaluator.coerceToPath(
-                arguments[0], context: &context, "while evaluating the first argument passed to 'builtins.storePath'")
-            let store = evaluator.host.store
-            if (try? store.parse(path)) == nil { path = try evaluator.resolveSymlinks(path) }
-            guard store.contains(path) else {
-                throw EvaluationError(.evaluation, "path '\(path)' is not in the Nix store")
-            }
-            let object = try store.split(path).0
-            context = evaluator.contexts.union(context, evaluator.contexts.context(.path(object)))
-            return .string(Text(evaluator.arena, path), context: context)
-        },
-        Builtin("pathExists", 1) { evaluator, arguments in
-            do {
-                let value = try evaluator.force(arguments[0])
-                let mustBeDirectory =
-                    value.tag == .string && (value.text.string.hasSuffix("/") || value.text.string.hasSuffix("/."))
-                let path = try evaluator.resolveSymlinks(
-                    try evaluator.realisePath(arguments[0]), followsLast: mustBeDirectory)
-                let kind = try evaluator.host.kind(of: path)
-                return .boolean(mustBeDirectory ? kind == .directory : kind != nil)
-            } catch {
-                if evaluator.evaluationError(error).kind == .restricted { return .boolean(false) }
-                throw error
-            }
-        },
-        Builtin("readFile", 1) { evaluator, arguments in
-            let path = try evaluator.resolveSymlinks(try evaluator.realisePath(arguments[0]))
-            if let code = evaluator.internalFile(path) { return .string(Text(evaluator.arena, code)) }
-            let bytes = try evaluator.host.readFile(path)
-            guard !bytes.contains(0) else {
-                throw EvaluationError(
-                    .evaluation, "the contents of the file '\(path)' cannot be represented as a Nix string")
-            }
-            var context = Context.none
-            let store = evaluator.host.store
-            if store.contains(path), let object = try? store.split(path).0,
-                let references = try? evaluator.host.references(of: object)
-            {
-                // What the object refers to counts where the file says it.
-                let text = String(decoding: bytes, as: UTF8.self)
-                let found = references.filter { text.contains($0.hashPart) }
-                context = evaluator.contexts.context(found.map { .path($0) })
-            }
-            return evaluator.newString(bytes, context: context)
-        },
-        Builtin("readFileType", 1) { evaluator, arguments in
-            let path = try evaluator.realisePath(arguments[0])
-            let resolved = try evaluator.resolveSymlinks(path, followsLast: false)
-            guard let kind = try evaluator.host.kind(of: resolved) else { throw evaluator.missing(path) }
-            return evaluator.string(kind.name)
-        },
-        Builtin("readDir", 1) { evaluator, arguments in
-            let path = try evaluator.resolveSymlinks(try evaluator.realisePath(arguments[0]))
-            let entries = try evaluator.host.readDirectory(path)
-            let result = Attributes(evaluator.arena, capacity: entries.count)
-            for entry in entries {
-                let kind = try entry.kind ?? evaluator.host.kind(of: path + "/" + entry.name.description) ?? .other
-                let name = entry.name.bytes.withUnsafeBufferPointer { evaluator.symbols.intern($0) }
-                result.append(name, evaluator.arena.value(evaluator.string(kind.name)))
-            }
-            result.sort()
-            return .attributes(result)
-        },
-        Builtin("findFile", 2) { evaluator, arguments in try findFile(evaluator, arguments) },
-        Builtin("getEnv", 1) { evaluator, arguments in
-            let name = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.getEnv")
-            if evaluator.settings.isPure || evaluator.settings.isRestricted { return evaluator.string("") }
-            return evaluator.string(evaluator.host.environment(name.string) ?? "")
-        },
-        Builtin("toFile", 2) { evaluator, arguments in try toFile(evaluator, arguments) },
-        Builtin("filterSource", 2) { evaluator, arguments in
-            var context = Context.none
-            let path = try evaluator.coerceToPath(
-                arguments[1], context: &context,
-                "while evaluating the second argument (the path to filter) passed to 'builtins.filterSource'")
-            try evaluator.forceFunction(
-                arguments[0], "while evaluating the first argument passed to builtins.filterSource")
-            return try addPath(
-                evaluator, name: CanonicalPath.baseName(path), path: path, filter: arguments[0], method: .recursive,
-                expected: nil, context: context)
-        },
-        Builtin("path", 1) { evaluator, arguments in try path(evaluator, arguments[0]) },
+            Builtin("toPath", 1) { evaluator, arguments in
+                var context = Context.none
+                let path = try evaluator.coerceToPath(
+                    arguments[0], context: &context, "while evaluating the first argument passed to builtins.toPath")
+                return .string(Text(evaluator.arena, path), context: context)
+            },
+            Builtin("storePath", 1) { evaluator, arguments in
+                guard !evaluator.settings.isPure else {
+                    throw EvaluationError(
+                        .restricted, "'builtins.storePath' is not allowed in pure evaluation mode")
+                }
+                var context = Context.none
+                var path = try evaluator.coerceToPath(
+                    arguments[0], context: &context,
+                    "while evaluating the first argument passed to 'builtins.storePath'")
+                let store = evaluator.host.store
+                if (try? store.parse(path)) == nil { path = try evaluator.resolveSymlinks(path) }
+                guard store.contains(path) else {
+                    throw EvaluationError(.evaluation, "path '\(path)' is not in the Nix store")
+                }
+                let object = try store.split(path).0
+                context = evaluator.contexts.union(context, evaluator.contexts.context(.path(object)))
+                return .string(Text(evaluator.arena, path), context: context)
+            },
+            Builtin("pathExists", 1) { evaluator, arguments in
+                do {
+                    let value = try evaluator.force(arguments[0])
+                    let mustBeDirectory =
+                        value.tag == .string && (value.text.string.hasSuffix("/") || value.text.string.hasSuffix("/."))
+                    let path = try evaluator.resolveSymlinks(
+                        try evaluator.realisePath(arguments[0]), followsLast: mustBeDirectory)
+                    let kind = try evaluator.host.kind(of: path)
+                    return .boolean(mustBeDirectory ? kind == .directory : kind != nil)
+                } catch {
+                    if evaluator.evaluationError(error).kind == .restricted { return .boolean(false) }
+                    throw error
+                }
+            },
+            Builtin("readFile", 1) { evaluator, arguments in
+                let path = try evaluator.resolveSymlinks(try evaluator.realisePath(arguments[0]))
+                if let code = evaluator.internalFile(path) { return .string(Text(evaluator.arena, code)) }
+                let bytes = try evaluator.host.readFile(path)
+                guard !bytes.contains(0) else {
+                    throw EvaluationError(
+                        .evaluation, "the contents of the file '\(path)' cannot be represented as a Nix string")
+                }
+                var context = Context.none
+                let store = evaluator.host.store
+                if store.contains(path), let object = try? store.split(path).0,
+                    let references = try? evaluator.host.references(of: object)
+                {
+                    // What the object refers to counts where the file says it.
+                    let text = String(decoding: bytes, as: UTF8.self)
+                    let found = references.filter { text.contains($0.hashPart) }
+                    context = evaluator.contexts.context(found.map { .path($0) })
+                }
+                return evaluator.newString(bytes, context: context)
+            },
+            Builtin("readFileType", 1) { evaluator, arguments in
+                let path = try evaluator.realisePath(arguments[0])
+                let resolved = try evaluator.resolveSymlinks(path, followsLast: false)
+                guard let kind = try evaluator.host.kind(of: resolved) else { throw evaluator.missing(path) }
+                return evaluator.string(kind.name)
+            },
+            Builtin("readDir", 1) { evaluator, arguments in
+                let path = try evaluator.resolveSymlinks(try evaluator.realisePath(arguments[0]))
+                let entries = try evaluator.host.readDirectory(path)
+                let result = Attributes(evaluator.arena, capacity: entries.count)
+                for entry in entries {
+                    let kind = try entry.kind ?? evaluator.host.kind(of: path + "/" + entry.name.description) ?? .other
+                    let name = entry.name.bytes.withUnsafeBufferPointer { evaluator.symbols.intern($0) }
+                    result.append(name, evaluator.arena.value(evaluator.string(kind.name)))
+                }
+                result.sort()
+                return .attributes(result)
+            },
+            Builtin("findFile", 2) { evaluator, arguments in try findFile(evaluator, arguments) },
+            Builtin("getEnv", 1) { evaluator, arguments in
+                let name = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.getEnv")
+                if evaluator.settings.isPure || evaluator.settings.isRestricted { return evaluator.string("") }
+                return evaluator.string(evaluator.host.environment(name.string) ?? "")
+            },
+            Builtin("toFile", 2) { evaluator, arguments in try toFile(evaluator, arguments) },
+            Builtin("filterSource", 2) { evaluator, arguments in
+                var context = Context.none
+                let path = try evaluator.coerceToPath(
+                    arguments[1], context: &context,
+                    "while evaluating the second argument (the path to filter) passed to 'builtins.filterSource'")
+                try evaluator.forceFunction(
+                    arguments[0], "while evaluating the first argument passed to builtins.filterSource")
+                return try addPath(
+                    evaluator, name: CanonicalPath.baseName(path), path: path, filter: arguments[0], method: .recursive,
+                    expected: nil, context: context)
+            },
+            Builtin("path", 1) { evaluator, arguments in try path(evaluator, arguments[0]) },
         ]
     }
 
@@ -187,7 +188,8 @@ enum FileBuiltins {
                 expected = try HashBuiltins.hash(evaluator, text.string, algorithm: .sha256)
             default:
                 throw EvaluationError(
-                    .evaluation, "unsupported argument '\(evaluator.symbols.string(attribute.name))' to 'builtins.path'",
+                    .evaluation,
+                    "unsupported argument '\(evaluator.symbols.string(attribute.name))' to 'builtins.path'",
                     at: position)
             }
         }

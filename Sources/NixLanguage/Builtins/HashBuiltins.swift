@@ -4,28 +4,29 @@ import NixStore
 enum HashBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("hashString", 2) { evaluator, arguments in
-            let algorithm = try algorithm(
-                try evaluator.forcePlainString(
-                    arguments[0], "while evaluating the first argument passed to builtins.hashString"))
-            let text = try evaluator.forceString(
-                arguments[1], "while evaluating the second argument passed to builtins.hashString")
-            return evaluator.string(Hash(algorithm, of: UnsafeRawBufferPointer(text.text.bytes)).text(.base16))
-        },
-        Builtin("hashFile", 2) { evaluator, arguments in
-            let algorithm = try algorithm(
-                try evaluator.forcePlainString(
-                    arguments[0], "while evaluating the first argument passed to builtins.hashFile"))
-            let path = try evaluator.resolveSymlinks(try evaluator.realisePath(arguments[1]))
-            return evaluator.string(Hash(algorithm, of: try evaluator.host.readFile(path)).text(.base16))
-        },
-        Builtin("convertHash", 1) { evaluator, arguments in try convert(evaluator, arguments[0]) },
+            Builtin("hashString", 2) { evaluator, arguments in
+                let algorithm = try algorithm(
+                    try evaluator.forcePlainString(
+                        arguments[0], "while evaluating the first argument passed to builtins.hashString"))
+                let text = try evaluator.forceString(
+                    arguments[1], "while evaluating the second argument passed to builtins.hashString")
+                return evaluator.string(Hash(algorithm, of: UnsafeRawBufferPointer(text.text.bytes)).text(.base16))
+            },
+            Builtin("hashFile", 2) { evaluator, arguments in
+                let algorithm = try algorithm(
+                    try evaluator.forcePlainString(
+                        arguments[0], "while evaluating the first argument passed to builtins.hashFile"))
+                let path = try evaluator.resolveSymlinks(try evaluator.realisePath(arguments[1]))
+                return evaluator.string(Hash(algorithm, of: try evaluator.host.readFile(path)).text(.base16))
+            },
+            Builtin("convertHash", 1) { evaluator, arguments in try convert(evaluator, arguments[0]) },
         ]
     }
 
     static func algorithm(_ name: Text) throws -> HashAlgorithm {
         guard let algorithm = HashAlgorithm(rawValue: name.string) else {
-            throw EvaluationError(.evaluation, "unknown hash algorithm '\(name.string)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
+            throw EvaluationError(
+                .evaluation, "unknown hash algorithm '\(name.string)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
         }
         return algorithm
     }
@@ -54,7 +55,8 @@ enum HashBuiltins {
             let name = try evaluator.forcePlainString(named, "while evaluating the attribute 'hashAlgo'").string
             algorithm = HashAlgorithm(rawValue: name)
             if algorithm == nil {
-                throw EvaluationError(.usage, "unknown hash algorithm '\(name)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
+                throw EvaluationError(
+                    .usage, "unknown hash algorithm '\(name)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
             }
         }
         let format = try evaluator.attribute(

@@ -4,22 +4,22 @@ import NixStore
 enum ImportBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("import", 1, isGlobal: true) { evaluator, arguments in
-            let path = try evaluator.realisePath(arguments[0])
-            if let derivation = evaluator.validDerivation(path) {
-                return try evaluator.importDerivation(derivation, path)
-            }
-            return try evaluator.evaluateFile(path)
-        },
-        Builtin("scopedImport", 2, isGlobal: true) { evaluator, arguments in
-            let path = try evaluator.realisePath(arguments[1])
-            if let derivation = evaluator.validDerivation(path) {
-                return try evaluator.importDerivation(derivation, path)
-            }
-            let scope = try evaluator.forceAttributes(
-                arguments[0], "while evaluating the first argument passed to builtins.scopedImport")
-            return try evaluator.scopedImport(path, scope)
-        },
+            Builtin("import", 1, isGlobal: true) { evaluator, arguments in
+                let path = try evaluator.realisePath(arguments[0])
+                if let derivation = evaluator.validDerivation(path) {
+                    return try evaluator.importDerivation(derivation, path)
+                }
+                return try evaluator.evaluateFile(path)
+            },
+            Builtin("scopedImport", 2, isGlobal: true) { evaluator, arguments in
+                let path = try evaluator.realisePath(arguments[1])
+                if let derivation = evaluator.validDerivation(path) {
+                    return try evaluator.importDerivation(derivation, path)
+                }
+                let scope = try evaluator.forceAttributes(
+                    arguments[0], "while evaluating the first argument passed to builtins.scopedImport")
+                return try evaluator.scopedImport(path, scope)
+            },
         ]
     }
 }

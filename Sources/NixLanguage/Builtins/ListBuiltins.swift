@@ -2,174 +2,176 @@
 enum ListBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("elemAt", 2) { evaluator, arguments in
-            let index = try evaluator.forceInteger(
-                arguments[1], "while evaluating the second argument passed to 'builtins.elemAt'")
-            let list = try evaluator.forceList(
-                arguments[0], "while evaluating the first argument passed to 'builtins.elemAt'")
-            guard index >= 0, index < list.listCount else {
-                throw EvaluationError(
-                    .evaluation,
-                    "'builtins.elemAt' called with index \(index) on a list of size \(list.listCount)")
-            }
-            return try evaluator.force(list.list[Int(index)])
-        },
-        Builtin("head", 1) { evaluator, arguments in
-            let list = try evaluator.forceList(
-                arguments[0], "while evaluating the first argument passed to 'builtins.head'")
-            guard list.listCount > 0 else {
-                throw EvaluationError(.evaluation, "'builtins.head' called on an empty list")
-            }
-            return try evaluator.force(list.list[0])
-        },
-        Builtin("tail", 1) { evaluator, arguments in
-            let list = try evaluator.forceList(
-                arguments[0], "while evaluating the first argument passed to 'builtins.tail'")
-            guard list.listCount > 0 else {
-                throw EvaluationError(.evaluation, "'builtins.tail' called on an empty list")
-            }
-            // Lists never change, so that the rest of one needs no copy.
-            return list.listCount == 1
-                ? .emptyList : .list(list.list.baseAddress! + 1, count: list.listCount - 1)
-        },
-        Builtin("map", 2, isGlobal: true) { evaluator, arguments in
-            let list = try evaluator.forceList(
-                arguments[1], "while evaluating the second argument passed to builtins.map")
-            if list.listCount == 0 { return list }
-            try evaluator.forceFunction(
-                arguments[0], "while evaluating the first argument passed to builtins.map")
-            let result = evaluator.arena.allocate(ValueRef.self, count: list.listCount)
-            for (index, element) in list.list.enumerated() {
-                (result + index).initialize(to: evaluator.arena.value(.application(arguments[0], element)))
-            }
-            return .list(result, count: list.listCount)
-        },
-        Builtin("filter", 2) { evaluator, arguments in
-            let list = try evaluator.forceList(
-                arguments[1], "while evaluating the second argument passed to builtins.filter")
-            if list.listCount == 0 { return list }
-            let function = arguments[0]
-            try evaluator.forceFunction(function, "while evaluating the first argument passed to builtins.filter")
-            var kept: [ValueRef] = []
-            for element in list.list
-            where try evaluator.boolean(
-                try evaluator.call(function, element),
-                "while evaluating the return value of the filtering function passed to builtins.filter")
-            {
-                kept.append(element)
-            }
-            return kept.count == list.listCount ? list : evaluator.list(kept)
-        },
-        Builtin("elem", 2) { evaluator, arguments in
-            let list = try evaluator.forceList(
-                arguments[1], "while evaluating the second argument passed to builtins.elem")
-            let wanted = arguments[0]
-            for element in list.list where try evaluator.areEqual(wanted, element, .none) { return .boolean(true) }
-            return .boolean(false)
-        },
-        Builtin("concatLists", 1) { evaluator, arguments in
-            let lists = try evaluator.forceList(
-                arguments[0], "while evaluating the first argument passed to builtins.concatLists")
-            return try concat(
-                evaluator,
-                try lists.list.map {
-                    try evaluator.forceList(
-                        $0, "while evaluating a value of the list passed to builtins.concatLists")
-                })
-        },
-        Builtin("length", 1) { evaluator, arguments in
-            .integer(
-                Int64(
-                    try evaluator.forceList(
-                        arguments[0], "while evaluating the first argument passed to builtins.length"
-                    ).listCount))
-        },
-        Builtin("foldl'", 3) { evaluator, arguments in
-            let function = arguments[0]
-            try evaluator.forceFunction(
-                function, "while evaluating the first argument passed to builtins.foldlStrict")
-            let list = try evaluator.forceList(
-                arguments[2], "while evaluating the third argument passed to builtins.foldlStrict")
-            guard list.listCount > 0 else { return try evaluator.force(arguments[1]) }
-            var current = arguments[1]
-            for element in list.list {
-                current = evaluator.arena.value(try evaluator.call(function, current, element))
-            }
-            return current.pointee
-        },
-        anyOrAll("any", true),
-        anyOrAll("all", false),
-        Builtin("genList", 2) { evaluator, arguments in
-            let count = try evaluator.forceInteger(
-                arguments[1], "while evaluating the second argument passed to builtins.genList")
-            guard count >= 0, count < 1 << 40 else {
-                throw EvaluationError(.evaluation, "cannot create list of size \(count)")
-            }
-            try evaluator.forceFunction(
-                arguments[0], "while evaluating the first argument passed to builtins.genList")
-            if count == 0 { return .emptyList }
-            let result = evaluator.arena.allocate(ValueRef.self, count: Int(count))
-            for index in 0..<Int(count) {
-                let number = evaluator.arena.value(.integer(Int64(index)))
-                (result + index).initialize(to: evaluator.arena.value(.application(arguments[0], number)))
-            }
-            return .list(result, count: Int(count))
-        },
-        Builtin("sort", 2) { evaluator, arguments in try sort(evaluator, arguments) },
-        Builtin("partition", 2) { evaluator, arguments in
-            let function = arguments[0]
-            try evaluator.forceFunction(function, "while evaluating the first argument passed to builtins.partition")
-            let list = try evaluator.forceList(
-                arguments[1], "while evaluating the second argument passed to builtins.partition")
-            var (right, wrong): ([ValueRef], [ValueRef]) = ([], [])
-            for element in list.list {
-                _ = try evaluator.force(element)
-                if try evaluator.boolean(
-                    try evaluator.call(function, element),
-                    "while evaluating the return value of the partition function passed to builtins.partition")
-                {
-                    right.append(element)
-                } else {
-                    wrong.append(element)
+            Builtin("elemAt", 2) { evaluator, arguments in
+                let index = try evaluator.forceInteger(
+                    arguments[1], "while evaluating the second argument passed to 'builtins.elemAt'")
+                let list = try evaluator.forceList(
+                    arguments[0], "while evaluating the first argument passed to 'builtins.elemAt'")
+                guard index >= 0, index < list.listCount else {
+                    throw EvaluationError(
+                        .evaluation,
+                        "'builtins.elemAt' called with index \(index) on a list of size \(list.listCount)")
                 }
-            }
-            return evaluator.set([
-                (evaluator.names.right, evaluator.arena.value(evaluator.list(right))),
-                (evaluator.names.wrong, evaluator.arena.value(evaluator.list(wrong))),
-            ])
-        },
-        Builtin("groupBy", 2) { evaluator, arguments in
-            let function = arguments[0]
-            try evaluator.forceFunction(function, "while evaluating the first argument passed to builtins.groupBy")
-            let list = try evaluator.forceList(
-                arguments[1], "while evaluating the second argument passed to builtins.groupBy")
-            var groups: [Symbol: [ValueRef]] = [:]
-            for element in list.list {
-                let key = evaluator.arena.value(try evaluator.call(function, element))
-                let name = try evaluator.forcePlainString(
-                    key,
-                    "while evaluating the return value of the grouping function passed to builtins.groupBy")
-                groups[evaluator.symbols.intern(name), default: []].append(element)
-            }
-            return evaluator.set(groups.map { ($0.key, evaluator.arena.value(evaluator.list($0.value))) })
-        },
-        Builtin("concatMap", 2) { evaluator, arguments in
-            let function = arguments[0]
-            try evaluator.forceFunction(function, "while evaluating the first argument passed to builtins.concatMap")
-            let list = try evaluator.forceList(
-                arguments[1], "while evaluating the second argument passed to builtins.concatMap")
-            var parts: [Value] = []
-            parts.reserveCapacity(list.listCount)
-            for element in list.list {
-                let part = evaluator.arena.value(try evaluator.call(function, element))
-                parts.append(
-                    try evaluator.forceList(
-                        part,
-                        at: evaluator.position(of: part.pointee, else: evaluator.position(of: function.pointee)),
-                        "while evaluating the return value of the function passed to builtins.concatMap"))
-            }
-            return try concat(evaluator, parts)
-        },
+                return try evaluator.force(list.list[Int(index)])
+            },
+            Builtin("head", 1) { evaluator, arguments in
+                let list = try evaluator.forceList(
+                    arguments[0], "while evaluating the first argument passed to 'builtins.head'")
+                guard list.listCount > 0 else {
+                    throw EvaluationError(.evaluation, "'builtins.head' called on an empty list")
+                }
+                return try evaluator.force(list.list[0])
+            },
+            Builtin("tail", 1) { evaluator, arguments in
+                let list = try evaluator.forceList(
+                    arguments[0], "while evaluating the first argument passed to 'builtins.tail'")
+                guard list.listCount > 0 else {
+                    throw EvaluationError(.evaluation, "'builtins.tail' called on an empty list")
+                }
+                // Lists never change, so that the rest of one needs no copy.
+                return list.listCount == 1
+                    ? .emptyList : .list(list.list.baseAddress! + 1, count: list.listCount - 1)
+            },
+            Builtin("map", 2, isGlobal: true) { evaluator, arguments in
+                let list = try evaluator.forceList(
+                    arguments[1], "while evaluating the second argument passed to builtins.map")
+                if list.listCount == 0 { return list }
+                try evaluator.forceFunction(
+                    arguments[0], "while evaluating the first argument passed to builtins.map")
+                let result = evaluator.arena.allocate(ValueRef.self, count: list.listCount)
+                for (index, element) in list.list.enumerated() {
+                    (result + index).initialize(to: evaluator.arena.value(.application(arguments[0], element)))
+                }
+                return .list(result, count: list.listCount)
+            },
+            Builtin("filter", 2) { evaluator, arguments in
+                let list = try evaluator.forceList(
+                    arguments[1], "while evaluating the second argument passed to builtins.filter")
+                if list.listCount == 0 { return list }
+                let function = arguments[0]
+                try evaluator.forceFunction(function, "while evaluating the first argument passed to builtins.filter")
+                var kept: [ValueRef] = []
+                for element in list.list
+                where try evaluator.boolean(
+                    try evaluator.call(function, element),
+                    "while evaluating the return value of the filtering function passed to builtins.filter")
+                {
+                    kept.append(element)
+                }
+                return kept.count == list.listCount ? list : evaluator.list(kept)
+            },
+            Builtin("elem", 2) { evaluator, arguments in
+                let list = try evaluator.forceList(
+                    arguments[1], "while evaluating the second argument passed to builtins.elem")
+                let wanted = arguments[0]
+                for element in list.list where try evaluator.areEqual(wanted, element, .none) { return .boolean(true) }
+                return .boolean(false)
+            },
+            Builtin("concatLists", 1) { evaluator, arguments in
+                let lists = try evaluator.forceList(
+                    arguments[0], "while evaluating the first argument passed to builtins.concatLists")
+                return try concat(
+                    evaluator,
+                    try lists.list.map {
+                        try evaluator.forceList(
+                            $0, "while evaluating a value of the list passed to builtins.concatLists")
+                    })
+            },
+            Builtin("length", 1) { evaluator, arguments in
+                .integer(
+                    Int64(
+                        try evaluator.forceList(
+                            arguments[0], "while evaluating the first argument passed to builtins.length"
+                        ).listCount))
+            },
+            Builtin("foldl'", 3) { evaluator, arguments in
+                let function = arguments[0]
+                try evaluator.forceFunction(
+                    function, "while evaluating the first argument passed to builtins.foldlStrict")
+                let list = try evaluator.forceList(
+                    arguments[2], "while evaluating the third argument passed to builtins.foldlStrict")
+                guard list.listCount > 0 else { return try evaluator.force(arguments[1]) }
+                var current = arguments[1]
+                for element in list.list {
+                    current = evaluator.arena.value(try evaluator.call(function, current, element))
+                }
+                return current.pointee
+            },
+            anyOrAll("any", true),
+            anyOrAll("all", false),
+            Builtin("genList", 2) { evaluator, arguments in
+                let count = try evaluator.forceInteger(
+                    arguments[1], "while evaluating the second argument passed to builtins.genList")
+                guard count >= 0, count < 1 << 40 else {
+                    throw EvaluationError(.evaluation, "cannot create list of size \(count)")
+                }
+                try evaluator.forceFunction(
+                    arguments[0], "while evaluating the first argument passed to builtins.genList")
+                if count == 0 { return .emptyList }
+                let result = evaluator.arena.allocate(ValueRef.self, count: Int(count))
+                for index in 0..<Int(count) {
+                    let number = evaluator.arena.value(.integer(Int64(index)))
+                    (result + index).initialize(to: evaluator.arena.value(.application(arguments[0], number)))
+                }
+                return .list(result, count: Int(count))
+            },
+            Builtin("sort", 2) { evaluator, arguments in try sort(evaluator, arguments) },
+            Builtin("partition", 2) { evaluator, arguments in
+                let function = arguments[0]
+                try evaluator.forceFunction(
+                    function, "while evaluating the first argument passed to builtins.partition")
+                let list = try evaluator.forceList(
+                    arguments[1], "while evaluating the second argument passed to builtins.partition")
+                var (right, wrong): ([ValueRef], [ValueRef]) = ([], [])
+                for element in list.list {
+                    _ = try evaluator.force(element)
+                    if try evaluator.boolean(
+                        try evaluator.call(function, element),
+                        "while evaluating the return value of the partition function passed to builtins.partition")
+                    {
+                        right.append(element)
+                    } else {
+                        wrong.append(element)
+                    }
+                }
+                return evaluator.set([
+                    (evaluator.names.right, evaluator.arena.value(evaluator.list(right))),
+                    (evaluator.names.wrong, evaluator.arena.value(evaluator.list(wrong))),
+                ])
+            },
+            Builtin("groupBy", 2) { evaluator, arguments in
+                let function = arguments[0]
+                try evaluator.forceFunction(function, "while evaluating the first argument passed to builtins.groupBy")
+                let list = try evaluator.forceList(
+                    arguments[1], "while evaluating the second argument passed to builtins.groupBy")
+                var groups: [Symbol: [ValueRef]] = [:]
+                for element in list.list {
+                    let key = evaluator.arena.value(try evaluator.call(function, element))
+                    let name = try evaluator.forcePlainString(
+                        key,
+                        "while evaluating the return value of the grouping function passed to builtins.groupBy")
+                    groups[evaluator.symbols.intern(name), default: []].append(element)
+                }
+                return evaluator.set(groups.map { ($0.key, evaluator.arena.value(evaluator.list($0.value))) })
+            },
+            Builtin("concatMap", 2) { evaluator, arguments in
+                let function = arguments[0]
+                try evaluator.forceFunction(
+                    function, "while evaluating the first argument passed to builtins.concatMap")
+                let list = try evaluator.forceList(
+                    arguments[1], "while evaluating the second argument passed to builtins.concatMap")
+                var parts: [Value] = []
+                parts.reserveCapacity(list.listCount)
+                for element in list.list {
+                    let part = evaluator.arena.value(try evaluator.call(function, element))
+                    parts.append(
+                        try evaluator.forceList(
+                            part,
+                            at: evaluator.position(of: part.pointee, else: evaluator.position(of: function.pointee)),
+                            "while evaluating the return value of the function passed to builtins.concatMap"))
+                }
+                return try concat(evaluator, parts)
+            },
         ]
     }
 

@@ -2,51 +2,52 @@
 enum PatternBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("match", 2) { evaluator, arguments in
-            let pattern = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.match")
-            let expression = try evaluator.regularExpression(pattern)
-            let text = try evaluator.forceString(
-                arguments[1], "while evaluating the second argument passed to builtins.match"
-            ).text
-            let match = try failing(pattern) { () throws(RegularExpression.Failure) in
-                var found: [PatternMatcher.Span]?
-                try matching(expression, text, evaluator) { (matcher) throws(RegularExpression.Failure) in
-                    found = try matcher.matchWhole()
-                }
-                return found
-            }
-            guard let match else { return .null }
-            return groups(evaluator, match, text)
-        },
-        Builtin("split", 2) { evaluator, arguments in
-            let pattern = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.split")
-            let expression = try evaluator.regularExpression(pattern)
-            let text = try evaluator.forceString(
-                arguments[1], "while evaluating the second argument passed to builtins.split"
-            ).text
-            let original = arguments[1]
-            var parts: [ValueRef] = []
-            try failing(pattern) { () throws(RegularExpression.Failure) in
-                try matching(expression, text, evaluator) { (matcher) throws(RegularExpression.Failure) in
-                    var from = 0
-                    var next = try matcher.search(from: 0)
-                    while let match = next {
-                        parts.append(evaluator.slice(UnsafeBufferPointer(rebasing: text.bytes[from..<match[0].start])))
-                        parts.append(evaluator.arena.value(groups(evaluator, match, text)))
-                        from = match[0].end
-                        next = try following(match, &matcher, text)
+            Builtin("match", 2) { evaluator, arguments in
+                let pattern = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.match")
+                let expression = try evaluator.regularExpression(pattern)
+                let text = try evaluator.forceString(
+                    arguments[1], "while evaluating the second argument passed to builtins.match"
+                ).text
+                let match = try failing(pattern) { () throws(RegularExpression.Failure) in
+                    var found: [PatternMatcher.Span]?
+                    try matching(expression, text, evaluator) { (matcher) throws(RegularExpression.Failure) in
+                        found = try matcher.matchWhole()
                     }
-                    if parts.isEmpty {
-                        parts.append(original)
-                    } else {
-                        parts.append(evaluator.slice(UnsafeBufferPointer(rebasing: text.bytes[from...])))
+                    return found
+                }
+                guard let match else { return .null }
+                return groups(evaluator, match, text)
+            },
+            Builtin("split", 2) { evaluator, arguments in
+                let pattern = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.split")
+                let expression = try evaluator.regularExpression(pattern)
+                let text = try evaluator.forceString(
+                    arguments[1], "while evaluating the second argument passed to builtins.split"
+                ).text
+                let original = arguments[1]
+                var parts: [ValueRef] = []
+                try failing(pattern) { () throws(RegularExpression.Failure) in
+                    try matching(expression, text, evaluator) { (matcher) throws(RegularExpression.Failure) in
+                        var from = 0
+                        var next = try matcher.search(from: 0)
+                        while let match = next {
+                            parts.append(
+                                evaluator.slice(UnsafeBufferPointer(rebasing: text.bytes[from..<match[0].start])))
+                            parts.append(evaluator.arena.value(groups(evaluator, match, text)))
+                            from = match[0].end
+                            next = try following(match, &matcher, text)
+                        }
+                        if parts.isEmpty {
+                            parts.append(original)
+                        } else {
+                            parts.append(evaluator.slice(UnsafeBufferPointer(rebasing: text.bytes[from...])))
+                        }
                     }
                 }
-            }
-            return evaluator.list(parts)
-        },
+                return evaluator.list(parts)
+            },
         ]
     }
 

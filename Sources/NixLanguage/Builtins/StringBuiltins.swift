@@ -1,55 +1,55 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// Strings.
 enum StringBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("toString", 1, isGlobal: true) { evaluator, arguments in
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], .toString, context: &context,
-                "while evaluating the first argument passed to builtins.toString")
-            return .string(text, context: context)
-        },
-        Builtin("substring", 3) { evaluator, arguments in try substring(evaluator, arguments) },
-        Builtin("stringLength", 1) { evaluator, arguments in
-            var context = Context.none
-            return .integer(
-                Int64(
-                    try evaluator.coerce(
-                        arguments[0], context: &context,
-                        "while evaluating the argument passed to builtins.stringLength"
-                    ).count))
-        },
-        Builtin("concatStringsSep", 2) { evaluator, arguments in try concat(evaluator, arguments) },
-        Builtin("replaceStrings", 3) { evaluator, arguments in try replace(evaluator, arguments) },
-        Builtin("baseNameOf", 1, isGlobal: true) { evaluator, arguments in
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], .plain, context: &context,
-                "while evaluating the first argument passed to builtins.baseNameOf")
-            return .string(
-                Text(evaluator.arena, UnsafeBufferPointer(rebasing: baseName(text.bytes))), context: context)
-        },
-        Builtin("dirOf", 1, isGlobal: true) { evaluator, arguments in
-            let value = try evaluator.force(arguments[0])
-            if value.tag == .path {
-                return .path(Text(evaluator.arena, CanonicalPath.parent(CanonicalPath.make(value.text.string))))
-            }
-            var context = Context.none
-            let text = try evaluator.coerce(
-                arguments[0], .plain, context: &context,
-                "while evaluating the first argument passed to 'builtins.dirOf'")
-            guard let slash = text.bytes.lastIndex(of: UInt8(ascii: "/")) else {
-                return .string(Text(evaluator.arena, "."), context: context)
-            }
-            let parent = UnsafeBufferPointer(rebasing: text.bytes[..<max(slash, 1)])
-            return .string(Text(evaluator.arena, parent), context: context)
-        },
+            Builtin("toString", 1, isGlobal: true) { evaluator, arguments in
+                var context = Context.none
+                let text = try evaluator.coerce(
+                    arguments[0], .toString, context: &context,
+                    "while evaluating the first argument passed to builtins.toString")
+                return .string(text, context: context)
+            },
+            Builtin("substring", 3) { evaluator, arguments in try substring(evaluator, arguments) },
+            Builtin("stringLength", 1) { evaluator, arguments in
+                var context = Context.none
+                return .integer(
+                    Int64(
+                        try evaluator.coerce(
+                            arguments[0], context: &context,
+                            "while evaluating the argument passed to builtins.stringLength"
+                        ).count))
+            },
+            Builtin("concatStringsSep", 2) { evaluator, arguments in try concat(evaluator, arguments) },
+            Builtin("replaceStrings", 3) { evaluator, arguments in try replace(evaluator, arguments) },
+            Builtin("baseNameOf", 1, isGlobal: true) { evaluator, arguments in
+                var context = Context.none
+                let text = try evaluator.coerce(
+                    arguments[0], .plain, context: &context,
+                    "while evaluating the first argument passed to builtins.baseNameOf")
+                return .string(
+                    Text(evaluator.arena, UnsafeBufferPointer(rebasing: baseName(text.bytes))), context: context)
+            },
+            Builtin("dirOf", 1, isGlobal: true) { evaluator, arguments in
+                let value = try evaluator.force(arguments[0])
+                if value.tag == .path {
+                    return .path(Text(evaluator.arena, CanonicalPath.parent(CanonicalPath.make(value.text.string))))
+                }
+                var context = Context.none
+                let text = try evaluator.coerce(
+                    arguments[0], .plain, context: &context,
+                    "while evaluating the first argument passed to 'builtins.dirOf'")
+                guard let slash = text.bytes.lastIndex(of: UInt8(ascii: "/")) else {
+                    return .string(Text(evaluator.arena, "."), context: context)
+                }
+                let parent = UnsafeBufferPointer(rebasing: text.bytes[..<max(slash, 1)])
+                return .string(Text(evaluator.arena, parent), context: context)
+            },
         ]
     }
 

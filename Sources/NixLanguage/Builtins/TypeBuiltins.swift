@@ -12,11 +12,11 @@ enum TypeBuiltins {
                 .boolean(try evaluator.force(arguments[0]).tag == .null)
             },
         ]
-        + [
-            ("isInt", Value.Tag.integer), ("isFloat", .float), ("isString", .string), ("isBool", .boolean),
-            ("isPath", .path), ("isAttrs", .attributes), ("isList", .list),
-        ].map { name, tag in
-            Builtin(name, 1) { evaluator, arguments in .boolean(try evaluator.force(arguments[0]).tag == tag) }
-        }
+            + [
+                ("isInt", Value.Tag.integer), ("isFloat", .float), ("isString", .string), ("isBool", .boolean),
+                ("isPath", .path), ("isAttrs", .attributes), ("isList", .list),
+            ].map { name, tag in
+                Builtin(name, 1) { evaluator, arguments in .boolean(try evaluator.force(arguments[0]).tag == tag) }
+            }
     }
 }

@@ -2,32 +2,32 @@
 enum VersionBuiltins {
     static var all: [Builtin] {
         [
-        Builtin("parseDrvName", 1) { evaluator, arguments in
-            let text = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.parseDrvName")
-            let (name, version) = split(text.bytes)
-            return evaluator.set([
-                (evaluator.names.name, evaluator.slice(UnsafeBufferPointer(rebasing: name))),
-                (evaluator.names.version, evaluator.slice(UnsafeBufferPointer(rebasing: version))),
-            ])
-        },
-        Builtin("compareVersions", 2) { evaluator, arguments in
-            let left = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.compareVersions")
-            let right = try evaluator.forcePlainString(
-                arguments[1], "while evaluating the second argument passed to builtins.compareVersions")
-            return .integer(Int64(compare(left.bytes, right.bytes)))
-        },
-        Builtin("splitVersion", 1) { evaluator, arguments in
-            let text = try evaluator.forcePlainString(
-                arguments[0], "while evaluating the first argument passed to builtins.splitVersion")
-            var components: [ValueRef] = []
-            var rest = text.bytes[...]
-            while let component = nextComponent(&rest) {
-                components.append(evaluator.slice(UnsafeBufferPointer(rebasing: component)))
-            }
-            return evaluator.list(components)
-        },
+            Builtin("parseDrvName", 1) { evaluator, arguments in
+                let text = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.parseDrvName")
+                let (name, version) = split(text.bytes)
+                return evaluator.set([
+                    (evaluator.names.name, evaluator.slice(UnsafeBufferPointer(rebasing: name))),
+                    (evaluator.names.version, evaluator.slice(UnsafeBufferPointer(rebasing: version))),
+                ])
+            },
+            Builtin("compareVersions", 2) { evaluator, arguments in
+                let left = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.compareVersions")
+                let right = try evaluator.forcePlainString(
+                    arguments[1], "while evaluating the second argument passed to builtins.compareVersions")
+                return .integer(Int64(compare(left.bytes, right.bytes)))
+            },
+            Builtin("splitVersion", 1) { evaluator, arguments in
+                let text = try evaluator.forcePlainString(
+                    arguments[0], "while evaluating the first argument passed to builtins.splitVersion")
+                var components: [ValueRef] = []
+                var rest = text.bytes[...]
+                while let component = nextComponent(&rest) {
+                    components.append(evaluator.slice(UnsafeBufferPointer(rebasing: component)))
+                }
+                return evaluator.list(components)
+            },
         ]
     }
 

@@ -1,13 +1,13 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// A thread with a large stack, on which an evaluation may nest as deeply as the language allows.
 enum EvaluationThread {
-    /// Address space, of which only what is used becomes memory.
-    static let stackSize = 1 << 30
+    /// Address space, of which only what is used becomes memory: ten thousand nested calls take a few megabytes.
+    static let stackSize = 1 << 28
     /// What is kept free below the limit for functions that do not check.
     private static let reserve = 1 << 18
 

@@ -203,7 +203,8 @@ extension Evaluator {
         let attributes: Attributes
         do {
             attributes = try forceAttributes(
-                argument, at: lambda.pointee.header.position, "while evaluating the value passed for the lambda argument")
+                argument, at: lambda.pointee.header.position,
+                "while evaluating the value passed for the lambda argument")
         } catch { throw traced(error, position, position.isKnown ? "from call site" : "") }
         var slot = 0
         if !lambda.pointee.argument.isNone {
@@ -228,7 +229,9 @@ extension Evaluator {
             }
             slot &+= 1
         }
-        if used != attributes.count, !lambda.pointee.hasEllipsis { throw unexpectedArgument(lambda, attributes, position) }
+        if used != attributes.count, !lambda.pointee.hasEllipsis {
+            throw unexpectedArgument(lambda, attributes, position)
+        }
         return inner
     }
 

@@ -115,7 +115,8 @@ extension Evaluator {
             do { result = try call(attribute.value, arena.value(value), attribute.position) } catch {
                 throw traced(error, attribute.position, "while calling the `__toString` attribute")
             }
-            do { return try deeper(position) { try peel(result, attribute.position, checksResult, true, body) } } catch {
+            do { return try deeper(position) { try peel(result, attribute.position, checksResult, true, body) } } catch
+            {
                 throw traced(
                     error, attribute.position, "while \(using(result)) the result of the `__toString` attribute")
             }
@@ -153,7 +154,8 @@ extension Evaluator {
             let text = try coerce(peeled, .plain, position, context: &inner, errorContext)
             guard text.bytes.first == UInt8(ascii: "/") else {
                 throw traced(
-                    EvaluationError(.evaluation, "string '\(text.string)' doesn't represent an absolute path"), position,
+                    EvaluationError(.evaluation, "string '\(text.string)' doesn't represent an absolute path"),
+                    position,
                     errorContext)
             }
             return CanonicalPath.make(text.string)

@@ -83,6 +83,7 @@ extension Evaluator {
     /// directory.
     func resolveExpressionPath(_ path: String, addsDefault: Bool = true) throws -> String {
         if internalFile(path) != nil { return path }
+        try host.checkAccess(to: path)
         var path = path
         var followed = 0
         while path != "/" {
@@ -109,6 +110,7 @@ extension Evaluator {
     /// A path with the links on its way followed; the last component too, unless told otherwise. What does not exist
     /// stays as it is.
     func resolveSymlinks(_ path: String, followsLast: Bool = true) throws -> String {
+        try host.checkAccess(to: path)
         var pending = path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
         pending.reverse()
         var result = ""

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 extension Evaluator {
@@ -96,7 +96,9 @@ extension Evaluator {
     @inline(__always)
     func string(_ text: String) -> Value { .string(Text(arena, text)) }
 
-    func newString(_ bytes: [UInt8], context: Context = .none) -> Value { .string(Text(arena, bytes), context: context) }
+    func newString(_ bytes: [UInt8], context: Context = .none) -> Value {
+        .string(Text(arena, bytes), context: context)
+    }
 
     /// A string of some of another's bytes.
     func slice(_ bytes: UnsafeBufferPointer<UInt8>) -> ValueRef {

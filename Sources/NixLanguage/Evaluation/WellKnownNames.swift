@@ -3,7 +3,7 @@ struct WellKnownNames {
     let functor, toString, outPath, drvPath, type, name, value, success, overrides, path, prefix, body: Symbol
     let args, builder, system, outputs, outputHash, outputHashAlgo, outputHashMode, structuredAttrs, ignoreNulls: Symbol
     let contentAddressed, impure, json: Symbol
-    let startSet, operator_, key, right, wrong, file, line, column, version: Symbol
+    let startSet, operation, key, right, wrong, file, line, column, version: Symbol
     let allOutputs, derivation, url, sha256, hash, ref, rev, recursive, filter: Symbol
     let meta: Symbol
 
@@ -34,7 +34,7 @@ struct WellKnownNames {
         impure = name("__impure")
         json = name("__json")
         startSet = name("startSet")
-        operator_ = name("operator")
+        operation = name("operator")
         key = name("key")
         right = name("right")
         wrong = name("wrong")

@@ -160,7 +160,8 @@ struct PatternParser {
                 }
                 guard name.utf8.count == 1, let only = name.utf8.first else { throw .syntax }
                 pending = only
-            } else if byte == UInt8(ascii: "-"), !isFirst, !(at + 1 < pattern.count && pattern[at + 1] == UInt8(ascii: "]"))
+            } else if byte == UInt8(ascii: "-"), !isFirst,
+                !(at + 1 < pattern.count && pattern[at + 1] == UInt8(ascii: "]"))
             {
                 // A dash in the middle must stand between two ends.
                 throw .syntax

@@ -78,7 +78,9 @@ struct ValuePrinter {
         case .lambda:
             let lambda = value.lambda
             var text = "«lambda"
-            if !lambda.pointee.name.isNone { text += " " + Literal.identifier(evaluator.symbols.text(lambda.pointee.name)) }
+            if !lambda.pointee.name.isNone {
+                text += " " + Literal.identifier(evaluator.symbols.text(lambda.pointee.name))
+            }
             let place = evaluator.positions.location(lambda.pointee.header.position)?.description ?? "«none»"
             write(text + " @ \(place)»")
         case .builtin: write("«primop \(value.builtin.pointee.name)»")

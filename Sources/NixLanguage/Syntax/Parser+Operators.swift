@@ -41,13 +41,15 @@ extension Parser {
             advance()
             if kind == .character("?") {
                 let path = try attributePath()
-                left = Node(make(HasAttributeNode(header: header(.hasAttribute, left.position), subject: left, path: path)))
+                left = Node(
+                    make(HasAttributeNode(header: header(.hasAttribute, left.position), subject: left, path: path)))
             } else {
                 let rightStart = here
                 let right = try operation(isRightAssociative ? precedence : precedence + 1)
                 left = operation(kind, operatorPosition, (left, start), (right, rightStart))
             }
-            forbidden = [Precedence.equality, Precedence.comparison, Precedence.has].contains(precedence) ? precedence : 0
+            forbidden =
+                [Precedence.equality, Precedence.comparison, Precedence.has].contains(precedence) ? precedence : 0
         }
         return left
     }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 extension Parser {
@@ -77,7 +77,9 @@ extension Parser {
             }
             advance()
             return Node(
-                make(ListNode(header: header(.list, elements.isEmpty ? .none : elements[0].position), elements: elements)))
+                make(
+                    ListNode(header: header(.list, elements.isEmpty ? .none : elements[0].position), elements: elements)
+                ))
         default: throw unexpected()
         }
     }

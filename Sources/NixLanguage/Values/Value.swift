@@ -54,8 +54,12 @@ struct Value {
     @inline(__always) var isEvaluated: Bool { UInt8(truncatingIfNeeded: head) < Tag.thunk.rawValue }
 
     /// What the 56 bits of the first word point to.
-    @inline(__always) private var first: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: UInt(head >> 8)) }
-    @inline(__always) private var second: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: UInt(payload)) }
+    @inline(__always) private var first: UnsafeMutableRawPointer? {
+        UnsafeMutableRawPointer(bitPattern: UInt(head >> 8))
+    }
+    @inline(__always) private var second: UnsafeMutableRawPointer? {
+        UnsafeMutableRawPointer(bitPattern: UInt(payload))
+    }
 }
 
 // MARK: Making
@@ -79,7 +83,9 @@ extension Value {
         Value(.list, extra: UInt64(count), payload: UInt64(UInt(bitPattern: elements)))
     }
     @inline(__always) static var emptyList: Value { Value(.list, payload: 0) }
-    @inline(__always) static func lambda(_ lambda: UnsafeMutablePointer<LambdaNode>, _ environment: Environment) -> Value {
+    @inline(__always) static func lambda(_ lambda: UnsafeMutablePointer<LambdaNode>, _ environment: Environment)
+        -> Value
+    {
         Value(.lambda, lambda, environment.pointer)
     }
     @inline(__always) static func builtin(_ builtin: UnsafeMutablePointer<Builtin>) -> Value {

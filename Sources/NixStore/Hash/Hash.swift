@@ -86,7 +86,8 @@ extension Hash {
             digest = text[text.index(after: separator)...]
         }
         guard let algorithm else {
-            throw StoreError(.badHash, "hash '\(text)' does not include a type, nor is the type otherwise known from context")
+            throw StoreError(
+                .badHash, "hash '\(text)' does not include a type, nor is the type otherwise known from context")
         }
         let characters = Array(digest.utf8)
         let size = algorithm.size

@@ -49,7 +49,9 @@ public struct NARReader {
         case "symlink":
             try expect("target")
             let target = try string()
-            guard !target.isEmpty, !target.contains(0) else { throw StoreError(.badArchive, "bad link target in archive") }
+            guard !target.isEmpty, !target.contains(0) else {
+                throw StoreError(.badArchive, "bad link target in archive")
+            }
             try visitor.symlink(path, target: target)
             try expect(")")
         case let other: throw StoreError(.badArchive, "unknown file type '\(other)' in archive")

@@ -68,7 +68,8 @@ public struct NARWriter {
             })
         if let failure { throw failure }
         guard written == announced else {
-            throw StoreError(.badArchive, "file '\(path)' changed while it was read: \(announced) bytes became \(written)")
+            throw StoreError(
+                .badArchive, "file '\(path)' changed while it was read: \(announced) bytes became \(written)")
         }
         try pad(Int(written % 8))
     }
