@@ -27,7 +27,7 @@ public struct Evaluation {
         case xml(showsLocations: Bool)
         /// A string, without quotes.
         case raw
-        /// The path of the derivation that the value is, one a line.
+        /// The paths of the derivations that the value is or holds, one a line.
         case derivationPath
         /// The parsed expression, not evaluated.
         case parsed
@@ -149,10 +149,9 @@ public struct Evaluation {
                 value, .plain, context: &context, "while generating the eval command output"
             ).array
         case .derivationPath:
-            let attributes = try evaluator.forceAttributes(value, "while evaluating a derivation")
-            let path = try evaluator.attribute(evaluator.names.drvPath, of: attributes, "in a derivation")
-            return try evaluator.forceString(path.pointee.value, "while evaluating the 'drvPath' of a derivation").text
-                .array
+            return Array(
+                try evaluator.derivations(in: value, try givenArguments(evaluator)).map(\.array).joined(
+                    separator: [0x0A]))
         case .parsed: return []
         }
     }

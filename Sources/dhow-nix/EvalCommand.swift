@@ -54,6 +54,8 @@ enum EvalCommand {
             }
         }
         guard let source else { throw UsageError("'eval' needs '--expr' or '--file'") }
+        // As in Nix, an expression of the command line sees nothing that is not in it.
+        if case .expression = source, !settings.isImpure { settings.evaluation.isPure = true }
         settings.finish(host)
         var evaluation = Evaluation(source)
         evaluation.attributePath = attribute

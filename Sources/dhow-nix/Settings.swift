@@ -6,6 +6,8 @@ struct Settings {
 
     var evaluation = EvaluationSettings()
     var arguments: [(name: String, value: Evaluation.Argument)] = []
+    /// Whether that was asked for.
+    var isImpure = false
 
     /// Takes an option if it is one of these.
     mutating func take(_ option: String, _ rest: inout Arguments) throws -> Bool {
@@ -21,7 +23,9 @@ struct Settings {
         case "-I", "--include":
             evaluation.searchPath.append(.init(parsing: try rest.value(of: option)))
         case "--pure-eval": evaluation.isPure = true
-        case "--impure", "--no-pure-eval": evaluation.isPure = false
+        case "--impure", "--no-pure-eval":
+            isImpure = true
+            evaluation.isPure = false
         case "--restrict-eval": evaluation.isRestricted = true
         case "--trace-verbose": evaluation.tracesVerbosely = true
         case "--abort-on-warn": evaluation.abortsOnWarning = true

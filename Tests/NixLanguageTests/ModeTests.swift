@@ -76,3 +76,20 @@ import Testing
         #expect(host.lines == ["trace: { a = 1; b = «thunk»; }", "evaluation warning: careful"])
     }
 }
+
+extension ModeTests {
+    @Test func findsDerivations() {
+        let text = """
+            let d = name: derivation { inherit name; system = "s"; builder = "b"; outputs = [ "out" "dev" ]; };
+            in { a = d "a"; b = { recurseForDerivations = true; c = (d "c").dev; }; hidden = { e = d "e"; }; n = 1; }
+            """
+        func paths(_ text: String) -> [Substring] {
+            evaluate(text) { $0.format = .derivationPath }.split(separator: "\n")
+        }
+        let found = paths(text)
+        #expect(found.count == 2)
+        #expect(found[0].hasSuffix("-a.drv") && found[1].hasSuffix("-c.drv!dev"))
+        #expect(paths("{ x ? 1 }: [ (derivation { name = \"l\"; system = \"s\"; builder = \"b\"; }) ]").count == 1)
+        #expect(paths("1").last?.contains("does not evaluate to a derivation") == true)
+    }
+}
