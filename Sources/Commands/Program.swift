@@ -67,10 +67,6 @@ public enum Program {
         // A reader of our output that goes away is noticed when writing; see `Output`.
         signal(SIGPIPE, SIG_IGN)
         let called = arguments.first.map { String($0.split(separator: "/").last ?? "dhow") } ?? "dhow"
-        if called.hasPrefix("nix-") { return OtherProgram.execute("dhow-nix", as: called, Array(arguments.dropFirst())) }
-        if arguments.dropFirst().first == "nix" {
-            return OtherProgram.execute("dhow-nix", as: "dhow nix", Array(arguments.dropFirst(2)))
-        }
         let name = called == "docker" ? called : "dhow"
         do {
             try await dispatch(name, Array(arguments.dropFirst()))
