@@ -1,13 +1,11 @@
 """Rows about registries: pulling and pushing, against Debian's registry on loopback."""
-import hashlib
-import io
-import json
 import os
 import shutil
 import socket
 import subprocess
-import tarfile
 import time
+
+import images
 
 from support import QUIET, ROOT, ROUNDS, children, command, compare, missing, wanted, work
 
@@ -30,32 +28,6 @@ def start_registry():
     raise SystemExit("docker-registry did not start")
 
 
-def five_layers(root_tar):
-    """A docker-archive of a Debian image: its root, and four layers with parts of it once more under other names."""
-    path = os.path.join(work, "five.tar")
-    layers = [open(root_tar, "rb").read()]
-    with tarfile.open(root_tar) as source:
-        members = [member for member in source.getmembers() if member.isfile() and member.size]
-        for number in range(4):
-            data = io.BytesIO()
-            with tarfile.open(fileobj=data, mode="w") as layer:
-                for member in members[number::8]:
-                    content = source.extractfile(member)
-                    member.name = f"layer{number}/{member.name}"
-                    layer.addfile(member, content)
-            layers.append(data.getvalue())
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh"]}, "rootfs": {
-        "type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}).encode()
-    manifest = json.dumps([{"Config": "config.json", "RepoTags": None, "Layers": [f"{n}.tar" for n in range(5)]}]).encode()
-    with tarfile.open(path, "w") as archive:
-        for name, content in [("config.json", config), ("manifest.json", manifest)] + [
-                (f"{number}.tar", layer) for number, layer in enumerate(layers)]:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return path
-
-
 def compare_registries(dhow, docker, podman):
     """Pulling and pushing a Debian-based image of five layers."""
     if not (wanted("pull") or wanted("push")):
@@ -67,18 +39,26 @@ def compare_registries(dhow, docker, podman):
     root_tar = subprocess.run([os.path.join(ROOT, "scripts/debian-image"), "debian"], check=True,
                               stdout=subprocess.PIPE, text=True).stdout.strip()
     skopeo = ["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", "--src-tls-verify=false"]
-    name = f"{host}/bench/debian:5"
-    command(skopeo + [f"docker-archive:{five_layers(root_tar)}", f"docker://{name}"])
-    rounds = max(3, ROUNDS // 3)
+    rounds = max(3, ROUNDS // 5)
 
-    def without(engine):
-        return (lambda: subprocess.run(engine + ["rmi", "-f", name], **QUIET)) if engine else None
+    def pushed(first):
+        """Images that no engine has seen, for the reason that the row of `load` gives."""
+        names = []
+        for turn in range(rounds + 2):
+            path = images.archive(root_tar, 5, first + turn)
+            names.append(f"{host}/bench/debian:{first + turn}")
+            command(skopeo + [f"docker-archive:{path}", f"docker://{names[-1]}"])
+            os.unlink(path)
+        return names
 
-    compare("pull a Debian image of 5 layers", "≥ 2×", dhow + ["pull", "-q", name],
-            docker + ["pull", "-q", name] if docker else None, "docker", rounds, (without(dhow), without(docker)))
+    names = pushed(0)
+    compare("pull a Debian image of 5 layers", "≥ 2×", lambda turn: dhow + ["pull", "-q", names[turn]],
+            docker and (lambda turn: docker + ["pull", "-q", names[turn]]), "docker", rounds)
     if podman:
-        compare("pull, beside podman", "≥ 2×", dhow + ["pull", "-q", name],
-                podman + ["pull", "-q", "--tls-verify=false", name], "podman", rounds, (without(dhow), without(podman)))
+        others = pushed(100)
+        compare("pull, beside podman", "≥ 2×", lambda turn: dhow + ["pull", "-q", others[turn]],
+                lambda turn: podman + ["pull", "-q", "--tls-verify=false", others[turn]], "podman", rounds)
+    name = names[0]
     # The registry forgets everything before each push; skopeo sends what it has taken from there, compressed as it is.
     layout = f"oci:{work}/layout:5"
     command(skopeo + [f"docker://{name}", layout])

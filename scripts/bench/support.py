@@ -33,23 +33,29 @@ def timed(arguments, before=None):
 
 
 def compare(name, keep, ours, theirs, peer, rounds=ROUNDS, before=(None, None)):
-    """Adds a row; `ours` and `theirs` are commands, `before` what runs untimed ahead of each."""
+    """Adds a row; `ours` and `theirs` are commands, or functions from the turn to one; `before` runs untimed ahead of each.
+
+    Turns count from 0; `theirs` runs once more before, as turn `rounds + 1`, to see whether it can.
+    """
     if not wanted(name):
         return
+    def words(side, turn):
+        return side(turn) if callable(side) else side
+
     if theirs:
         if before[1]:
             before[1]()
         # Into a file: what a peer leaves running would keep a pipe open for ever.
-        with tempfile.TemporaryFile("w+") as words:
-            failed = subprocess.run(theirs, **{**QUIET, "stderr": words}).returncode
-            words.seek(0)
-            reason = (words.read().strip() or "no message").splitlines()[-1]
+        with tempfile.TemporaryFile("w+") as said:
+            failed = subprocess.run(words(theirs, rounds + 1), **{**QUIET, "stderr": said}).returncode
+            said.seek(0)
+            reason = (said.read().strip() or "no message").splitlines()[-1]
         if failed:
             missing.append(f"{peer}, which cannot do it here ({reason})")
             theirs = None
     samples = ([], [])
     for turn in range(rounds + 1):
-        pair = (timed(ours, before[0]), timed(theirs, before[1]) if theirs else None)
+        pair = (timed(words(ours, turn), before[0]), timed(words(theirs, turn), before[1]) if theirs else None)
         if turn:  # the first round warms caches
             for side in range(2):
                 samples[side].append(pair[side])
