@@ -66,6 +66,11 @@ extension ContainerMonitor {
         tell(.outOfMemory)
     }
 
+    /// Tells of kills that nobody was told of yet.
+    func noticeKills() {
+        if let watch = oomWatch { noticeKills(watch) }
+    }
+
     func hasRunOutOfMemory() -> Bool {
         seenKills > 0 || (container?.cgroup.outOfMemoryKillCount() ?? 0) > 0
     }

@@ -14,6 +14,8 @@ extension ContainerMonitor {
     func initEnded() {
         guard status != .stopped, let container else { return }
         loop.forget(container.process.descriptor.rawValue)
+        // Before anything else: systemd removes a scope as soon as it sees it empty, and the count with it.
+        noticeKills()
         let end = ProcessEnd(reaping: container.process)
         let finishedAt = Clock.now()
         status = .stopped
