@@ -214,8 +214,10 @@ import Testing
             for network in ["hop1", "hop2"] { _ = try daemon.dhow("network", "connect", network, name) }
         }
         let second = try engine.container("hopper2")
+        // The first network that knows the name answers.
+        let first = try engine.container("hopper1")
         let found = try second.place.resolve("hopper1")
-        #expect(found.count == 2, "\(found): \(try daemon.inspect("hopper1")["NetworkSettings"]?.serialized() ?? "")")
+        #expect(found.count == 1 && ["hop1", "hop2"].map(first.address4).contains(found[0]), "\(found)")
         for network in ["hop1", "hop2"] {
             let address = second.address4(network)
             #expect(try engine.container("hopper1").place.run("ping", "-c1", "-W5", address).status == 0, "\(address)")
