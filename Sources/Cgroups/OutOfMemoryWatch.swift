@@ -1,4 +1,5 @@
 import Kernel
+import Synchronization
 
 /// Tells when the kernel kills processes of a cgroup for lack of memory.
 ///
@@ -9,6 +10,8 @@ public final class OutOfMemoryWatch: Sendable {
     private let directory: CgroupDirectory
     private let isV2: Bool
     private let watch: FileWatch?
+    /// How often the limit was hit, when it was last read.
+    private let knownHits = Mutex<UInt64>(0)
 
     init(v1 directory: CgroupDirectory) throws(CgroupError) {
         isV2 = false
@@ -48,7 +51,15 @@ public final class OutOfMemoryWatch: Sendable {
     }
 
     /// How many processes have been killed so far; 0 once the cgroup is gone.
-    public var killCount: UInt64 {
-        (try? directory.keyedValues(isV2 ? "memory.events" : "memory.oom_control"))?["oom_kill"] ?? 0
+    public var killCount: UInt64 { readKillCount() ?? 0 }
+
+    /// The same; `nil` once the cgroup is gone.
+    public func readKillCount() -> UInt64? {
+        guard let values = try? directory.keyedValues(isV2 ? "memory.events" : "memory.oom_control") else { return nil }
+        if let hits = values["max"] { knownHits.withLock { $0 = hits } }
+        return values["oom_kill"] ?? 0
     }
+
+    /// Whether the cgroup was at its limit when that was last read; v2 only.
+    public var hasHitLimit: Bool { knownHits.withLock { $0 > 0 } }
 }

@@ -66,9 +66,17 @@ extension ContainerMonitor {
         tell(.outOfMemory)
     }
 
-    /// Tells of kills that nobody was told of yet.
-    func noticeKills() {
-        if let watch = oomWatch { noticeKills(watch) }
+    /// Tells of kills that nobody was told of yet, when the container's first process has ended.
+    ///
+    /// The kernel may hold back the news of a kill for 10 ms, in which systemd removes the scope that it sees empty, with
+    /// the count. Then a process that was killed, though nobody asked for it, in a cgroup that was at its limit, tells
+    /// as much.
+    func noticeKills(endedBy signal: Int32) {
+        guard let watch = oomWatch else { return }
+        if watch.readKillCount() != nil { return noticeKills(watch) }
+        guard seenKills == 0, signal == SIGKILL, !isKillAsked, watch.hasHitLimit else { return }
+        seenKills = 1
+        tell(.outOfMemory)
     }
 
     func hasRunOutOfMemory() -> Bool {

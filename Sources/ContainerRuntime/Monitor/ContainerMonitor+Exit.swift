@@ -14,9 +14,8 @@ extension ContainerMonitor {
     func initEnded() {
         guard status != .stopped, let container else { return }
         loop.forget(container.process.descriptor.rawValue)
-        // Before anything else: systemd removes a scope as soon as it sees it empty, and the count with it.
-        noticeKills()
         let end = ProcessEnd(reaping: container.process)
+        noticeKills(endedBy: end.signal)
         let finishedAt = Clock.now()
         status = .stopped
         let finish = { [unowned self] in
@@ -53,6 +52,7 @@ extension ContainerMonitor {
         guard status != .stopped, let container else { return }
         // A frozen process dies only when it thaws.
         if status == .paused { try? container.cgroup.thaw() }
+        isKillAsked = true
         kill(container.pid, SIGKILL)
     }
 

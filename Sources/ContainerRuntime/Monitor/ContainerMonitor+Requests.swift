@@ -91,6 +91,7 @@ extension ContainerMonitor {
         if signal.all {
             try signalAll(container, signal.signal)
         } else {
+            if signal.signal == SIGKILL { isKillAsked = true }
             try Self.kill(container.pid, signal.signal)
         }
         // On v1 a frozen process dies only when it thaws.

@@ -21,6 +21,8 @@ final class ContainerMonitor {
     var oomWatch: OutOfMemoryWatch?
     /// Kills for want of memory that clients were told of.
     var seenKills: UInt64 = 0
+    /// Whether a client has asked for the first process to be killed.
+    var isKillAsked = false
     var startedAt: Int64 = 0
     var exitRecord: ExitRecord?
     var execs: [String: ExecSession] = [:]
