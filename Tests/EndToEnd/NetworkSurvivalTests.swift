@@ -137,7 +137,11 @@ import Testing
             [Programs.dhow, "-H", "unix://\(engine.daemon.socket)", "rm", "-f"] + ids, timeout: 300)
         #expect(removal.status == 0, "\(removal.stderr.prefix(2000))")
         try engine.dhow("network", "rm", "crowd")
-        #expect(try engine.host.sh("ip -o link").lines.filter { $0.contains("veth") && !$0.contains("wan0") }.isEmpty)
+        // The kernel takes its time over the namespaces of the dead.
+        #expect(
+            try eventually {
+                try engine.host.sh("ip -o link").lines.filter { $0.contains("veth") && !$0.contains("wan0") }.isEmpty
+            })
     }
 
     @Test func crashesUnderLoadLeaveNothing() throws {
