@@ -39,7 +39,7 @@ build-tests: build
 
 ## test: unit tests and end-to-end tests (as root, on this kernel)
 test: setup build-tests
-	@scripts/test $(TESTS)
+	@scripts/test '$(TESTS)'
 
 ## test-vm: the cgroup tests in a virtual machine with systemd and pure cgroup v2
 test-vm: setup build-tests
