@@ -145,9 +145,9 @@ def main():
     registries.compare_registries(dhow, docker, podman)
     network.compare_networks(dhow, docker)
 
-    widths = [max(len(str(row[column])) for row in rows + [("what", "dhow", "peer", "which", "ratio", "keep")]) for column in range(6)]
-    for row in [("what", "dhow", "peer", "which", "ratio", "keep")] + rows:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
+    widths = [max(len(str(line[column])) for line in rows + [("what", "dhow", "peer", "which", "ratio", "keep")]) for column in range(6)]
+    for line in [("what", "dhow", "peer", "which", "ratio", "keep")] + rows:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(line, widths)).rstrip())
     if missing:
         print("missing peers:", ", ".join(missing), "(make setup-bench)")
 
