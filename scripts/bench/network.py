@@ -126,7 +126,7 @@ def with_traffic(engines):
                 programs = [subprocess.Popen(server.inside + words, **QUIET)
                             for words in (["iperf3", "-s"], ["python3", "-c", ECHO])]
                 try:
-                    wait_for("127.0.0.1", server.port)
+                    wait_for("127.0.0.1", server.port + 1)
                     translated.append(gigabits(beyond, "198.51.100.1", server.port))
                     proxied.append(gigabits([], "127.0.0.1", server.port))
                     trips.append(round_trips("127.0.0.1", server.port + 1))
@@ -149,9 +149,15 @@ def until_apart(pid):
 
 
 def gigabits(prefix, address, port):
-    text = subprocess.run(prefix + ["iperf3", "-J", "-c", address, "-p", str(port), "-t", SECONDS], check=True,
-                          stdout=subprocess.PIPE).stdout
-    return json.loads(text)["end"]["sum_received"]["bits_per_second"] / 1e9
+    for _ in range(50):
+        # Not yet there, or busy with the last test's end.
+        text = subprocess.run(prefix + ["iperf3", "-J", "-c", address, "-p", str(port), "-t", SECONDS],
+                              stdout=subprocess.PIPE).stdout
+        end = json.loads(text).get("end", {})
+        if "sum_received" in end:
+            return end["sum_received"]["bits_per_second"] / 1e9
+        time.sleep(0.1)
+    raise SystemExit(f"iperf3 could not measure {address}:{port}: {text.decode()[-500:]}")
 
 
 def with_names(engines):
