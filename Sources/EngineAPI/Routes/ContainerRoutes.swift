@@ -86,7 +86,7 @@ extension DockerAPI {
         }
         router.delete("/containers/{name}") { [engine] request in
             if request.query.flag("link") {
-                throw HTTPFailure(.notImplemented, "links between containers are not implemented; use a network")
+                throw HTTPFailure(.notImplemented, "removing a link is not implemented: remove the container that has it, or use a network")
             }
             try await engine.removeContainer(
                 request.parameter("name"), force: request.query.flag("force"), removesVolumes: request.query.flag("v"))
