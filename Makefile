@@ -9,6 +9,7 @@ BUILD   := .build
 IMAGES  := .build-images
 SWIFT   := swift
 PROGRAMS := dhow dhowd dhow-runtime dhow-nix
+ARCHIVES := stdc++ sqlite3 z
 RELEASE := $(BUILD)/release
 
 ## setup: install what the build and the tests need (Debian), or say what is missing
@@ -20,7 +21,7 @@ setup-bench:
 	@scripts/setup bench
 
 ## build: bin/dhow, bin/dhowd, bin/dhow-runtime and bin/dhow-nix, optimised and stripped
-build:
+build: $(BUILD)/archives
 	$(SWIFT) build -c release
 	@mkdir -p bin
 	@for program in $(PROGRAMS); do \
@@ -29,6 +30,14 @@ build:
 	  fi; \
 	done
 	@ls -lh $(addprefix bin/,$(PROGRAMS))
+
+# Where the linker finds no shared libraries: see Package.swift.
+$(BUILD)/archives:
+	@mkdir -p $@
+	@for name in $(ARCHIVES); do \
+	  file=$$(clang -print-file-name=lib$$name.a) && [ -e "$$file" ] && ln -sf "$$(realpath "$$file")" $@/ || \
+	    { echo "lib$$name.a is missing: make setup installs it"; rm -rf $@; exit 1; }; \
+	done
 
 ## run: set up, build, make a Debian image on the spot, load it and run a container from it
 run: setup build

@@ -8,12 +8,14 @@ func archive(_ names: String...) -> [LinkerSetting] {
     [.unsafeFlags(names.flatMap { ["-Xlinker", "-l:lib\($0).a"] })]
 }
 
-// Swift's and C++'s libraries travel inside the programs; what is left to the system is glibc.
+// Swift's, C++'s and all other libraries travel inside the programs; what is left to the system is glibc. A shared
+// library costs each start its relocations, as does a position-independent executable: together half of a start.
+// `make build` puts the archives, and nothing else, where the linker looks first.
 let selfContained: [LinkerSetting] = [
-    .unsafeFlags([
-        "-static-stdlib", "-Xclang-linker", "-static-libstdc++", "-Xclang-linker", "-static-libgcc", "-Xlinker",
-        "--as-needed",
-    ])
+    .unsafeFlags(
+        ["-static-stdlib", "-use-ld=lld", "-L", "\(Context.packageDirectory)/.build/archives"]
+            + ["-no-pie", "-static-libgcc"].flatMap { ["-Xclang-linker", $0] }
+            + ["--as-needed", "--no-export-dynamic"].flatMap { ["-Xlinker", $0] })
 ]
 
 // What the archive of Foundation, which GRDB imports, needs in turn: only modules compiled for a static build say so
@@ -145,7 +147,7 @@ let package = Package(
         .target(
             name: "DaemonKit",
             dependencies: [
-                "EngineAPI", "Engine", "Registry", "ContainerNetwork", "CommandLineKit", "JSON", "CKernel",
+                "EngineAPI", "Engine", "Registry", "ContainerNetwork", "CommandLineKit", "JSON", "Kernel", "CKernel",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
@@ -82,6 +83,18 @@ int ckernel_pidfd_open(pid_t pid, unsigned flags) { return (int)syscall(SYS_pidf
 int ckernel_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
 
 void ckernel_trim_heap(void) { malloc_trim(0); }
+
+static int each_text_segment(struct dl_phdr_info *object, size_t size, void *body) {
+    (void)size;
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
+        if (segment->p_type != PT_LOAD || (segment->p_flags & (PF_X | PF_W)) != PF_X) continue;
+        ((void (*)(void *, size_t))body)((void *)(object->dlpi_addr + segment->p_vaddr), segment->p_memsz);
+    }
+    return 0;
+}
+
+void ckernel_each_text_segment(void (*body)(void *, size_t)) { dl_iterate_phdr(each_text_segment, (void *)body); }
 
 void ckernel_tune_heap_for_idling(void) {
     mallopt(M_ARENA_MAX, 1);

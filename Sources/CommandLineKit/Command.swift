@@ -22,7 +22,7 @@ public struct Command<Action> {
     public var arguments = ArgumentCount.any
     /// Whether flags may follow arguments.
     public var isInterspersed = true
-    public var subcommands: [Command<Action>] = []
+    private var makeSubcommands: (() -> [Command<Action>])?
     /// Declares the flags and returns the action that reads them; `nil` for a command that only has subcommands.
     public var configure: ((FlagSet) -> Action)?
 
@@ -38,13 +38,16 @@ public struct Command<Action> {
         self.configure = configure
     }
 
-    /// A command that groups others.
-    public init(_ name: String, _ summary: String, subcommands: [Command<Action>]) {
+    /// A command that groups others, which are made when they are asked for: most runs of a program ask for one.
+    public init(_ name: String, _ summary: String, subcommands: @autoclosure @escaping () -> [Command<Action>]) {
         self.name = name
         self.summary = summary
         self.usage = "COMMAND"
-        self.subcommands = subcommands
+        makeSubcommands = subcommands
     }
+
+    /// The commands below, in the order of help texts.
+    public var subcommands: [Command<Action>] { makeSubcommands?() ?? [] }
 
     func answers(to word: String) -> Bool { name == word || aliases.contains(word) }
 }
@@ -149,7 +152,9 @@ public struct CommandTree<Action> {
             path = [first]
         }
         var rest = Array(words.dropFirst())
-        while !command.subcommands.isEmpty {
+        while true {
+            let subcommands = command.subcommands
+            if subcommands.isEmpty { break }
             guard let word = rest.first else {
                 if command.configure != nil { break }
                 return .help(help(of: command, path: path))
@@ -159,7 +164,7 @@ public struct CommandTree<Action> {
                 warn("Flag shorthand -h has been deprecated, use --help")
                 return .help(help(of: command, path: path))
             }
-            guard let next = command.subcommands.first(where: { $0.answers(to: word) }) else {
+            guard let next = subcommands.first(where: { $0.answers(to: word) }) else {
                 if command.configure != nil { break }
                 let full = ([name] + path).joined(separator: " ")
                 if word.hasPrefix("-"), word != "-" {

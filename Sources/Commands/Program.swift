@@ -3,20 +3,12 @@ import EngineClient
 import Glibc
 import JSON
 
-/// The commands, each in a file of its own.
+/// The commands, each in a file of its own, here in the order of help texts: sorting them would be half of a start.
 enum Commands {
-    /// Containers' commands at the top level, in Docker's order.
-    private static var containerCommands: [Command<Action>] {
-        [
-            run, exec, ps, attach, commit, copy, create, diff, export, kill, logs, pause, port, rename, restart, rm,
-            start, stats, stop, top, unpause, update, wait,
-        ]
-    }
-
-    private static var imageCommands: [Command<Action>] { [images, history, `import`, load, pull, push, rmi, save, tag] }
-
-    /// Where a command stands in a group under another name.
-    private static func inGroup(_ command: Command<Action>, as name: String? = nil, aliases: [String] = []) -> Command<Action> {
+    /// Where a command stands in a group, perhaps under another name.
+    private static func inGroup(_ command: Command<Action>, as name: String? = nil, aliases: [String] = []) -> Command<
+        Action
+    > {
         var command = command
         command.name = name ?? command.name
         command.aliases = aliases
@@ -24,38 +16,58 @@ enum Commands {
         return command
     }
 
-    static var all: [Command<Action>] {
-        var container = Command<Action>(
+    private static var containerGroup: Command<Action> {
+        var group = Command<Action>(
             "container", "Manage containers",
-            subcommands: (containerCommands.filter { !["ps", "rm"].contains($0.name) }.map { inGroup($0) } + [
+            subcommands: [
+                inGroup(attach), inGroup(commit), inGroup(copy), inGroup(create), inGroup(diff), inGroup(exec),
+                inGroup(export),
                 inspect(
                     "Display detailed information on one or more containers", usage: "CONTAINER",
                     prefix: "/containers/", suffix: "/json"),
-                inGroup(ps, as: "ls", aliases: ["list", "ps"]), inGroup(rm, aliases: ["remove"]), containerPrune,
-            ]).sorted { $0.name < $1.name })
-        container.group = "Management Commands"
-        var image = Command<Action>(
+                inGroup(kill), inGroup(logs), inGroup(ps, as: "ls", aliases: ["list", "ps"]), inGroup(pause),
+                inGroup(port),
+                containerPrune, inGroup(rename), inGroup(restart), inGroup(rm, aliases: ["remove"]), inGroup(run),
+                inGroup(start), inGroup(stats), inGroup(stop), inGroup(top), inGroup(unpause), inGroup(update),
+                inGroup(wait),
+            ])
+        group.group = "Management Commands"
+        return group
+    }
+
+    private static var imageGroup: Command<Action> {
+        var group = Command<Action>(
             "image", "Manage images",
-            subcommands: (imageCommands.filter { !["images", "rmi"].contains($0.name) }.map { inGroup($0) } + [
+            subcommands: [
+                inGroup(history), inGroup(`import`),
                 inspect(
                     "Display detailed information on one or more images", usage: "IMAGE", prefix: "/images/",
                     suffix: "/json"),
-                inGroup(images, as: "ls", aliases: ["list"]), inGroup(rmi, as: "rm", aliases: ["remove"]), imagePrune,
-            ]).sorted { $0.name < $1.name })
-        image.group = "Management Commands"
-        var top = containerCommands + imageCommands + [inspect, version, info, events, login, logout, search]
-        top = top.map { command in
-            var command = command
-            // At the top level `list` and `remove` are no commands.
-            command.aliases = []
-            return command
-        }
-        let common = [
-            "run", "exec", "ps", "pull", "push", "images", "login", "logout", "search", "version", "info",
+                inGroup(load), inGroup(images, as: "ls", aliases: ["list"]), imagePrune, inGroup(pull), inGroup(push),
+                inGroup(rmi, as: "rm", aliases: ["remove"]), inGroup(save), inGroup(tag),
+            ])
+        group.group = "Management Commands"
+        return group
+    }
+
+    /// At the top level `list` and `remove` are no commands.
+    private static func atTop(_ command: Command<Action>) -> Command<Action> {
+        var command = command
+        command.aliases = []
+        return command
+    }
+
+    static var all: [Command<Action>] {
+        [
+            // Those that are used most, in Docker's order.
+            run, exec, atTop(ps), pull, push, atTop(images), login, logout, search, version, info,
+            // The others, by their names.
+            attach, commit, copy, create, diff, events, export, history, `import`, inspect, kill, load, logs, pause,
+            port,
+            rename, restart, atTop(rm), atTop(rmi), save, start, stats, stop, tag, top, unpause, update, wait,
+            // The groups.
+            containerGroup, contextGroup, imageGroup, manifestGroup, networkGroup, systemGroup, volumeGroup,
         ]
-        let order = { (command: Command<Action>) in common.firstIndex(of: command.name) ?? common.count }
-        top.sort { (order($0), $0.name) < (order($1), $1.name) }
-        return top + [container, contextGroup, image, manifestGroup, networkGroup, systemGroup, volumeGroup]
     }
 }
 

@@ -1,7 +1,7 @@
-import CKernel
 import Engine
 import EngineAPI
 import Glibc
+import Kernel
 import Logging
 import NIOCore
 import NIOPosix
@@ -35,7 +35,7 @@ final class Daemon: Sendable {
         let api = DockerAPI(engine: engine, logger: logger)
         // What requests took from the heap is given back once nobody asks any more.
         let server = HTTPServer(
-            group: group, commonHeaders: api.commonHeaders, whenQuiet: { ckernel_trim_heap() },
+            group: group, commonHeaders: api.commonHeaders, whenQuiet: { ProcessMemory.releaseIdle() },
             responder: { await api.respond($0) })
         var paths: [String] = []
         do {
@@ -55,8 +55,8 @@ final class Daemon: Sendable {
         let now = Running(engine: engine, server: server, api: api, socketPaths: paths)
         running.withLock { $0 = now }
         if let idleExit = configuration.idleExit { watchIdleness(idleExit, engine, server) }
-        // The heap that starting took is not needed to serve.
-        ckernel_trim_heap()
+        // What starting took is not needed to wait.
+        ProcessMemory.releaseIdle()
         ServiceNotification.send("READY=1\nMAINPID=\(getpid())\n")
         logger.info("Daemon has completed initialization")
     }

@@ -28,6 +28,8 @@ int ckernel_pidfd_open(pid_t pid, unsigned flags);
 int ckernel_prctl(int option, unsigned long argument);
 /// Gives freed heap pages back to the kernel.
 void ckernel_trim_heap(void);
+/* Calls `body` with each segment of the program and its libraries that is executable and cannot be written to. */
+void ckernel_each_text_segment(void (*body)(void *address, size_t length));
 /// M_MMAP_THRESHOLD and M_TRIM_THRESHOLD low, one arena: for a process that must idle in little memory.
 void ckernel_tune_heap_for_idling(void);
 /// posix_spawn(3) in a new session, all signals at their defaults and unblocked, with exactly the descriptors

@@ -1,5 +1,6 @@
 import CKernel
 import Glibc
+import Kernel
 import Monitor
 
 /// The monitor's one thread: an epoll and a few timers.
@@ -120,7 +121,8 @@ package final class EventLoop {
         readBuffer?.deallocate()
         readBuffer = nil
         idle()
-        ckernel_trim_heap()
+        ProcessMemory.releaseIdle()
+        ProcessMemory.releaseMainStack()
     }
 
     private func timeout() -> Int32 {
