@@ -152,6 +152,32 @@ import Testing
         #expect(try fresh.host.sh("nft list ruleset").lines == before)
     }
 
+    @Test func firewalldIsNoHindrance() throws {
+        var firewalld: Firewalld?
+        let fresh = try NetworkedDaemon(prepare: { firewalld = try Firewalld(on: $0.host) })
+        let before = try fresh.host.sh("nft list ruleset").lines
+        try fresh.dhow("network", "create", "--ipv6", "walled")
+        let web = try fresh.startWeb("web", "--network", "walled", "-p", "8206:80")
+        let server = try fresh.outside.serve(.tcp, "::", 9006)
+        let uninvited = try fresh.host.serve(.tcp, "::", 9007)
+        func isReached() throws -> Bool {
+            try fresh.outside.get("http://\(TestHost.address4):8206/") == "web"
+                && fresh.outside.get("http://[\(TestHost.address6)]:8206/") == "web"
+                && web.place.ask(.tcp, TestHost.outsideAddress4, 9006) == TestHost.address4
+                && web.place.ask(.tcp, TestHost.outsideAddress6, 9006) == TestHost.address6
+        }
+        #expect(try isReached())
+        // It still guards the host.
+        #expect(try fresh.outside.ask(.tcp, TestHost.address4, 9007, seconds: 1) == nil)
+        // A reload makes its table anew.
+        #expect(try firewalld?.command("--reload").text == "success")
+        #expect(try eventually { try isReached() })
+        fresh.remove(["web"], networks: ["walled"])
+        try fresh.daemon.stop()
+        #expect(try fresh.host.sh("nft list ruleset").lines == before)
+        withExtendedLifetime((firewalld, server, uninvited)) {}
+    }
+
     @Test(arguments: ["nft flush ruleset", "nft delete table inet $table", "nft flush table inet $table"])
     func rulesThatSomeoneRemovedComeBack(removal: String) throws {
         let fresh = try NetworkedDaemon()

@@ -22,7 +22,7 @@ public final class FirewallMonitor: Sendable {
     }
 
     /// Reads what has happened since the last call, without waiting.
-    /// - Returns: whether someone else touched our table or the host's FORWARD chain, or may have: announcements were
+    /// - Returns: whether someone else touched our table or the chain in which the host filters what it forwards, or may have: announcements were
     ///   lost.
     public func changes() throws(NetworkError) -> Bool {
         var isChanged = false
@@ -55,15 +55,15 @@ public final class FirewallMonitor: Sendable {
 
     /// The first attribute of every announcement but those of generations is the table's name.
     private func touches(_ type: UInt16, _ attributes: NetlinkAttributes) -> Bool {
-        switch attributes.string(1) {
-        case table: return true
-        case "filter":
-            // NFT_MSG_NEWCHAIN 3, _DELCHAIN 5: NFTA_CHAIN_NAME 3. NEWRULE 6, DELRULE 8: NFTA_RULE_CHAIN 2.
-            // NFT_MSG_DELTABLE 2
-            if type == 2 { return true }
-            let chain =
-                type == 3 || type == 5 ? attributes.string(3) : type == 6 || type == 8 ? attributes.string(2) : nil
-            return chain == "FORWARD"
+        guard let name = attributes.string(1) else { return false }
+        if name == table { return true }
+        switch type {
+        // NFT_MSG_DELTABLE 2
+        case 2: return HostForwarding.isConcerned(table: name, chain: nil)
+        // NFT_MSG_NEWCHAIN 3, _DELCHAIN 5: NFTA_CHAIN_NAME 3.
+        case 3, 5: return HostForwarding.isConcerned(table: name, chain: attributes.string(3) ?? "")
+        // NEWRULE 6, DELRULE 8: NFTA_RULE_CHAIN 2.
+        case 6, 8: return HostForwarding.isConcerned(table: name, chain: attributes.string(2) ?? "")
         default: return false
         }
     }

@@ -1,11 +1,31 @@
 import Kernel
 
-/// What the host's own filter needs when it drops forwarded packets that it does not know, as dockerd and ufw set it up:
-/// a packet that any base chain drops is gone, whatever ours says.
+/// What the host's own filter needs when it drops forwarded packets that it does not know, as dockerd, ufw and firewalld
+/// set it up: a packet that any base chain drops is gone, whatever ours says.
 ///
 /// One rule is put in front of such a chain: it accepts packets with our mark, which only our table sets, and only in
 /// what it lets through. It is written so that `iptables -S` still reads the chain.
 struct HostForwarding {
+    /// A chain of someone else's that sees forwarded packets.
+    private struct Chain {
+        let family: String
+        let table: String
+        let name: String
+
+        var path: String { "\(family) \(table) \(name)" }
+    }
+
+    /// The chains that iptables over nf_tables calls FORWARD, and firewalld's.
+    private static let chains = [
+        Chain(family: "ip", table: "filter", name: "FORWARD"), Chain(family: "ip6", table: "filter", name: "FORWARD"),
+        Chain(family: "inet", table: "firewalld", name: "filter_FORWARD"),
+    ]
+
+    /// Whether a change to `chain` of `table`, or to the whole table, may concern such a chain.
+    static func isConcerned(table: String, chain: String?) -> Bool {
+        chains.contains { $0.table == table && (chain == nil || $0.name == chain) }
+    }
+
     let library: NFTablesLibrary
     let mark: UInt32
     /// Our table's name, which tells the rules of several daemons on one host apart.
@@ -18,17 +38,22 @@ struct HostForwarding {
     /// - Returns: whether any is needed, so that the mark must be set.
     func accept() throws(NetworkError) -> Bool {
         var isNeeded = false
-        for family in ["ip", "ip6"] {
-            guard let chain = try listing(family) else { continue }
-            guard chain.contains("policy drop;") || chain.contains("jump DOCKER-USER") || chain.contains("reject")
+        for chain in Self.chains {
+            guard let rules = try listing(chain) else { continue }
+            guard rules.contains("policy drop;") || rules.contains("jump DOCKER-USER") || rules.contains("reject")
             else {
                 continue
             }
             isNeeded = true
-            if !chain.contains(comment) {
+            if rules.contains(comment) { continue }
+            do throws(NetworkError) {
                 try library.run(
-                    "insert rule \(family) filter FORWARD meta mark & \(hex) == \(hex) counter accept "
-                        + "comment \"\(comment)\"\n")
+                    "insert rule \(chain.path) meta mark & \(hex) == \(hex) counter accept comment \"\(comment)\"\n")
+            } catch  where error.code == .notPermitted && chain.table == "firewalld" {
+                throw NetworkError(
+                    .notPermitted,
+                    "firewalld drops what the host forwards for containers, and keeps its table for itself: set "
+                        + "NftablesTableOwner=no in /etc/firewalld/firewalld.conf and restart it")
             }
         }
         for command in ["iptables-legacy", "ip6tables-legacy"] where legacyRules(command).contains("-P FORWARD DROP") {
@@ -42,11 +67,11 @@ struct HostForwarding {
 
     /// Removes the rules. What cannot be removed does no harm: nothing sets the mark.
     func withdraw() {
-        for family in ["ip", "ip6"] {
-            guard let chain = try? listing(family) else { continue }
-            for line in chain.split(separator: "\n") where line.contains(comment) {
+        for chain in Self.chains {
+            guard let rules = try? listing(chain) else { continue }
+            for line in rules.split(separator: "\n") where line.contains(comment) {
                 guard let handle = line.split(separator: " ").last.flatMap({ Int($0) }) else { continue }
-                _ = try? library.run("delete rule \(family) filter FORWARD handle \(handle)\n")
+                _ = try? library.run("delete rule \(chain.path) handle \(handle)\n")
             }
         }
         for command in ["iptables-legacy", "ip6tables-legacy"] where legacyRules(command).contains(comment) {
@@ -54,9 +79,9 @@ struct HostForwarding {
         }
     }
 
-    /// The chain that iptables over nf_tables calls FORWARD; `nil` when there is none.
-    private func listing(_ family: String) throws(NetworkError) -> String? {
-        do throws(NetworkError) { return try library.run("list chain \(family) filter FORWARD\n") } catch {
+    /// A chain's rules; `nil` when there is no such chain.
+    private func listing(_ chain: Chain) throws(NetworkError) -> String? {
+        do throws(NetworkError) { return try library.run("list chain \(chain.path)\n") } catch {
             if error.code == .notFound { return nil }
             throw error
         }
