@@ -148,10 +148,8 @@ import Testing
         let engine = try NetworkedDaemon()
         let daemon = engine.daemon
         let before = try engine.machine.state()
-        var generator = SystemRandomNumberGenerator()
         for round in 0..<20 {
             let script = """
-                d="\(Programs.dhow) -H unix://\(daemon.socket)"
                 n=0
                 while :; do
                   n=$((n+1)); c=c\(round)-$1-$n; p=$((10000 + $1 * 1000 + n % 500))
@@ -165,16 +163,10 @@ import Testing
                        $d network disconnect n$c x$c; $d rm -f $c x$c ;;
                     4) $d network create --internal n$c; $d run --rm --network n$c \(Images.busybox) true; $d network rm n$c ;;
                   esac >/dev/null 2>&1
-                  [ -e \(daemon.directory.file("stop")) ] && exit 0
+                  [ -e "$stop" ] && exit 0
                 done
                 """
-            try? FileManager.default.removeItem(atPath: daemon.directory.file("stop"))
-            let workers = try (0..<3).map { try Child(["/bin/sh", "-c", script, "load", String($0)]) }
-            usleep(UInt32.random(in: 50_000...900_000, using: &generator))
-            daemon.crash()
-            try Data().write(to: URL(fileURLWithPath: daemon.directory.file("stop")))
-            for worker in workers { _ = try worker.wait(timeout: 60) }
-            try daemon.start()
+            try daemon.crash(under: 0...2, of: script, after: 50...900)
             // What is there works: no address twice, and every port where it says.
             try agreement(engine)
         }
@@ -195,22 +187,14 @@ import Testing
         let daemon = engine.daemon
         for name in ["hop1", "hop2"] { try engine.dhow("network", "create", "--ipv6", name) }
         for name in ["hopper1", "hopper2"] { try engine.start(name, "-p", "80") }
-        var generator = SystemRandomNumberGenerator()
         for _ in 0..<20 {
             let script = """
-                d="\(Programs.dhow) -H unix://\(daemon.socket)"
-                while [ ! -e \(daemon.directory.file("stop")) ]; do
+                while [ ! -e "$stop" ]; do
                   $d network connect hop$1 hopper$1; $d network connect hop$((3 - $1)) hopper$1
                   $d network disconnect hop$1 hopper$1; $d network disconnect hop$((3 - $1)) hopper$1
                 done >/dev/null 2>&1
                 """
-            try? FileManager.default.removeItem(atPath: daemon.directory.file("stop"))
-            let workers = try (1...2).map { try Child(["/bin/sh", "-c", script, "load", String($0)]) }
-            usleep(UInt32.random(in: 50_000...500_000, using: &generator))
-            daemon.crash()
-            try Data().write(to: URL(fileURLWithPath: daemon.directory.file("stop")))
-            for worker in workers { _ = try worker.wait(timeout: 60) }
-            try daemon.start()
+            try daemon.crash(under: 1...2, of: script, after: 50...500)
             try agreement(engine)
         }
         // Whatever state they were left in, both can be connected and found.

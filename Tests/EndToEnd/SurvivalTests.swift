@@ -59,11 +59,9 @@ import Testing
         try Images.load(into: daemon)
         let mountsBefore = try Shell.sh("wc -l < /proc/self/mountinfo").text
         var seen: Set<String> = []
-        var generator = SystemRandomNumberGenerator()
         for round in 0..<20 {
             // A load of creates, runs, execs and removes.
             let script = """
-                d="\(Programs.dhow) -H unix://\(daemon.socket)"
                 n=0
                 while :; do
                   n=$((n+1)); c=c\(round)-$1-$n
@@ -73,16 +71,10 @@ import Testing
                     2) $d create --name $c --network none -v v$c:/data \(Images.busybox) true; $d start $c; $d rm -fv $c; $d volume rm v$c ;;
                     3) $d run -d --name $c --network none \(Images.busybox) sh -c 'echo x; exit 1'; $d rm -f $c ;;
                   esac >/dev/null 2>&1
-                  [ -e \(daemon.directory.file("stop")) ] && exit 0
+                  [ -e "$stop" ] && exit 0
                 done
                 """
-            try? FileManager.default.removeItem(atPath: daemon.directory.file("stop"))
-            let workers = try (0..<3).map { try Child(["/bin/sh", "-c", script, "load", String($0)]) }
-            usleep(UInt32.random(in: 50_000...900_000, using: &generator))
-            daemon.crash()
-            try Data().write(to: URL(fileURLWithPath: daemon.directory.file("stop")))
-            for worker in workers { _ = try worker.wait(timeout: 60) }
-            try daemon.start()
+            try daemon.crash(under: 0...2, of: script, after: 50...900)
             seen.formUnion(try daemon.check("ps", "-aq", "--no-trunc").lines)
         }
         let known = try daemon.check("ps", "-aq", "--no-trunc").lines

@@ -37,7 +37,8 @@ extension ContainerEngine {
         let restarts = shouldRestart(container)
         if restarts { container.change { $0.status.phase = .restarting } }
         do {
-            try await blocking { try self.save(container) }
+            // One that removes itself is gone before anyone could ask; until then the exit is on record with its run.
+            if !container.record.hostConfig.autoRemove { try await blocking { try self.save(container) } }
         } catch {
             logger.error(
                 "cannot record the exit of a container", metadata: ["id": "\(container.id)", "error": "\(error)"])

@@ -50,9 +50,8 @@ public final class ContainerLayers: Sendable {
                 // The row comes first, so that the layers below cannot go; the directory is built aside.
                 let directories = try context.database.write { database in
                     let chain = try top.map { try layers.chain($0, in: database) } ?? []
-                    try database.execute(
-                        sql: "INSERT INTO containerLayers (container, chain) VALUES (?, ?)",
-                        arguments: [id, top?.description])
+                    try database.cachedStatement(sql: "INSERT INTO containerLayers (container, chain) VALUES (?, ?)")
+                        .execute(arguments: [id, top?.description])
                     return chain.map(\.directory)
                 }
                 do {
@@ -114,12 +113,15 @@ public final class ContainerLayers: Sendable {
             let isLastUser = try context.nameLocks.with("container \(id)") {
                 let (isKnown, isLastUser) = try context.database.write { database in
                     let chain = try String.fetchOne(
-                        database, sql: "SELECT chain FROM containerLayers WHERE container = ?", arguments: [id])
-                    try database.execute(sql: "DELETE FROM containerLayers WHERE container = ?", arguments: [id])
+                        database.cachedStatement(sql: "SELECT chain FROM containerLayers WHERE container = ?"),
+                        arguments: [id])
+                    try database.cachedStatement(sql: "DELETE FROM containerLayers WHERE container = ?")
+                        .execute(arguments: [id])
                     let isKnown = database.changesCount > 0
                     guard let chain else { return (isKnown, false) }
                     let isImage = try Bool.fetchOne(
-                        database, sql: "SELECT EXISTS (SELECT 1 FROM imageLayers WHERE chain = ?)", arguments: [chain])
+                        database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM imageLayers WHERE chain = ?)"),
+                        arguments: [chain])
                     return (isKnown, isImage != true)
                 }
                 if isKnown { try context.discard(directory(of: id)) }

@@ -3,11 +3,13 @@ import GRDB
 import JSON
 import OCI
 
-// Reading and writing rows, inside a transaction of the caller's.
+// Reading and writing rows, inside a transaction of the caller's. What every start of a container asks is prepared once.
 extension ImageStore {
     func image(_ id: Digest, in database: Database) throws -> Image? {
-        try Row.fetchOne(database, sql: "SELECT * FROM images WHERE id = ?", arguments: [id.description])
-            .map { try image($0, in: database) }
+        try Row.fetchOne(
+            database.cachedStatement(sql: "SELECT * FROM images WHERE id = ?"), arguments: [id.description]
+        )
+        .map { try image($0, in: database) }
     }
 
     func image(_ row: Row, in database: Database) throws -> Image {
@@ -15,15 +17,15 @@ extension ImageStore {
         let bytes = Array(row["config"] as Data)
         let config = try ImageConfig(parsing: bytes)
         let names = try String.fetchAll(
-            database, sql: "SELECT name FROM imageNames WHERE image = ? ORDER BY name", arguments: [id]
+            database.cachedStatement(sql: "SELECT name FROM imageNames WHERE image = ? ORDER BY name"), arguments: [id]
         ).map { try ImageReference($0) }
         let top = try Row.fetchOne(
-            database,
-            sql: """
-                SELECT sum(layers.size) AS size,
-                    (SELECT chain FROM imageLayers WHERE image = ?1 ORDER BY position DESC LIMIT 1) AS chain
-                FROM imageLayers JOIN layers USING (chain) WHERE image = ?1
-                """, arguments: [id])
+            database.cachedStatement(
+                sql: """
+                    SELECT sum(layers.size) AS size,
+                        (SELECT chain FROM imageLayers WHERE image = ?1 ORDER BY position DESC LIMIT 1) AS chain
+                    FROM imageLayers JOIN layers USING (chain) WHERE image = ?1
+                    """), arguments: [id])
         var manifest: Descriptor?
         if let digest = row["manifestDigest"] as String?, let length = (row["manifest"] as Data?)?.count {
             manifest = Descriptor(mediaType: row["manifestType"], digest: try Digest(digest), size: Int64(length))
@@ -71,7 +73,8 @@ extension ImageStore {
         // With a digest the tag says nothing more.
         if let digest = key.digest { key = key.digested(digest) }
         let id = try String.fetchOne(
-            database, sql: "SELECT image FROM imageNames WHERE name = ?", arguments: [key.canonicalName])
+            database.cachedStatement(sql: "SELECT image FROM imageNames WHERE name = ?"), arguments: [key.canonicalName]
+        )
         if let id { return try image(Digest(id), in: database) }
         // `name@digest` also finds an image that has the name with a tag, and that digest as its manifest or ID.
         guard let digest = key.digest else { return nil }

@@ -60,8 +60,10 @@ extension LayerStore {
     }
 
     func layer(_ chainID: Digest, in database: Database) throws -> Layer? {
-        try Row.fetchOne(database, sql: "SELECT * FROM layers WHERE chain = ?", arguments: [chainID.description])
-            .map { try layer($0) }
+        try Row.fetchOne(
+            database.cachedStatement(sql: "SELECT * FROM layers WHERE chain = ?"), arguments: [chainID.description]
+        )
+        .map { try layer($0) }
     }
 
     func chain(_ top: Digest, in database: Database) throws -> [Layer] {
