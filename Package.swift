@@ -198,7 +198,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
-        .testTarget(name: "ImageTransportsTests", dependencies: ["ImageTransports", "Archive", "Kernel"]),
+        .testTarget(name: "ImageTransportsTests", dependencies: ["ImageTransports", "Registry", "Archive", "Kernel"]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),

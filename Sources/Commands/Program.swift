@@ -43,7 +43,7 @@ enum Commands {
                 inGroup(images, as: "ls", aliases: ["list"]), inGroup(rmi, as: "rm", aliases: ["remove"]), imagePrune,
             ]).sorted { $0.name < $1.name })
         image.group = "Management Commands"
-        var top = containerCommands + imageCommands + [inspect, version, info, events, login, logout, search]
+        var top = containerCommands + imageCommands + copyVerbs + [inspect, version, info, events, login, logout, search]
         top = top.map { command in
             var command = command
             // At the top level `list` and `remove` are no commands.

@@ -88,7 +88,8 @@ struct AccessFlags {
     private let daemon: Flag<String>
 
     /// - Parameter prefix: `src-`, `dest-` or nothing.
-    init(_ flags: FlagSet, prefix: String = "") {
+    /// - Parameter hasLetters: whether user name and password have letters, as for `login`.
+    init(_ flags: FlagSet, prefix: String = "", hasLetters: Bool = false) {
         authfile = flags.string(
             prefix + "authfile", "path of the authentication file. Default is ${XDG_RUNTIME_DIR}/containers/auth.json")
         certificates = flags.string(
@@ -97,21 +98,22 @@ struct AccessFlags {
         credentials = flags.string(
             prefix + "creds", type: "USERNAME[:PASSWORD]", "Use USERNAME[:PASSWORD] for accessing the registry")
         noCredentials = flags.bool(prefix + "no-creds", "Access the registry anonymously")
-        username = flags.string(prefix + "username", "Username for accessing the registry")
-        password = flags.string(prefix + "password", "Password for accessing the registry")
+        username = flags.string(prefix + "username", hasLetters ? "u" : nil, "Username for accessing the registry")
+        password = flags.string(prefix + "password", hasLetters ? "p" : nil, "Password for accessing the registry")
         token = flags.string(prefix + "registry-token", "Provide a Bearer token for accessing the registry")
         verify = flags.bool(
             prefix + "tls-verify",
             "require HTTPS and verify certificates when talking to the container registry or daemon")
         daemon = flags.string(
-            prefix + "daemon-host", type: "HOST", "use docker daemon host at HOST (docker-daemon: only)")
+            prefix + "daemon-host", type: "HOST", "use docker daemon host at HOST (docker-daemon: and dhow: only)")
         flags.string(
             prefix + "shared-blob-dir", type: "DIRECTORY", "DIRECTORY to use to share blobs across OCI repositories"
         ).hidden()
     }
 
     /// - Parameter common: the flags without a prefix, which count where those with one are not given.
-    func access(_ context: Context, common: AccessFlags? = nil) throws -> RegistryAccess {
+    /// - Parameter password: one that was given otherwise.
+    func access(_ context: Context, common: AccessFlags? = nil, password: String? = nil) throws -> RegistryAccess {
         func pick(_ path: KeyPath<AccessFlags, Flag<String>>) -> String {
             let own = self[keyPath: path]
             return own.isSet ? own.value : common?[keyPath: path].value ?? ""
@@ -120,7 +122,8 @@ struct AccessFlags {
         let environment = context.environment
         access.proxies = ProxySettings { environment[$0] }
         access.searchPath = environment["PATH"] ?? access.searchPath
-        let (credentials, username, password) = (pick(\.credentials), pick(\.username), pick(\.password))
+        let (credentials, username) = (pick(\.credentials), pick(\.username))
+        let password = password ?? pick(\.password)
         let token = pick(\.token)
         let isAnonymous = noCredentials.value || common?.noCredentials.value == true
         guard !(isAnonymous && !credentials.isEmpty) else {
@@ -148,13 +151,14 @@ struct AccessFlags {
         }
         let folder = pick(\.certificates)
         if !folder.isEmpty { access.certificateFolder = folder }
+        access.ownHost = .unix(path: context.ownSocket)
         let host = pick(\.daemon)
         if !host.isEmpty {
             access.dockerHost = try EngineHost(host)
+            access.ownHost = access.dockerHost
         } else if let host = environment["DOCKER_HOST"], !host.isEmpty {
             access.dockerHost = try EngineHost(host)
         }
-        access.ownHost = .unix(path: context.ownSocket)
         access.userAgent = "skopeo/\(Program.skopeoVersion)"
         return access
     }

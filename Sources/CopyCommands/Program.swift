@@ -45,7 +45,8 @@ public enum Program {
             name: name,
             commands: [
                 Commands.copy, Commands.delete, Commands.inspect, Commands.listTags,
-                Commands.manifestDigest,
+                Commands.login, Commands.logout,
+                Commands.manifestDigest, Commands.sync,
             ])
         tree.summary = "Various operations with container images and container image registries"
         tree.flagErrorStatus = 1

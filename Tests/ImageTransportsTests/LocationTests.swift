@@ -29,7 +29,10 @@ import Testing
         ("docker://", "invalid reference format"), ("docker-archive:", "isn't of the form <path>[:<reference>]"),
         ("docker-archive:a:@x", "invalid source index"), ("docker-archive:a:@-1", "negative source index"),
         ("docker-archive:a:b@sha256:0000000000000000000000000000000000000000000000000000000000000000", "a digest"),
-        ("docker://a:1@sha256:0000000000000000000000000000000000000000000000000000000000000000", "both a tag and digest"),
+        (
+            "docker://a:1@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            "both a tag and digest"
+        ),
         ("oci:", "isn't of the form"), ("oci:/l:a b", "Invalid image"), ("dir:", "a directory is needed"),
         ("docker-daemon:a@sha256:0000000000000000000000000000000000000000000000000000000000000000", "has a digest"),
     ])

@@ -31,13 +31,14 @@ struct LayoutIndex: Sendable {
 
     var bytes: [UInt8] {
         var index = index
+        index.mediaType = MediaType.ociIndex
         for number in index.manifests.indices where index.manifests[number].annotations?.isEmpty == true {
             index.manifests[number].annotations = nil
         }
         return index.json.bytes(GoJSON.compact)
     }
 
-    static let versionBytes = Array("{\"imageLayoutVersion\": \"\(ImageLayout.version)\"}".utf8)
+    static let versionBytes = Array("{\"imageLayoutVersion\":\"\(ImageLayout.version)\"}".utf8)
 }
 
 /// `oci:` as a destination: adds to the layout that is there.
