@@ -10,6 +10,7 @@ import Registry
 /// The flags that stand before or after the command.
 struct GlobalFlags {
     let version: Flag<Bool>
+    let timeout: Flag<GoDuration>
     private let architecture: Flag<String>
     private let os: Flag<String>
     private let variant: Flag<String>
@@ -38,7 +39,7 @@ struct GlobalFlags {
         policy = flags.string("policy", "Path to a trust policy file")
         temporary = flags.string("tmpdir", "directory used to store temporary files")
         flags.bool("debug", "enable debug output")
-        flags.duration("command-timeout", "timeout for the command execution")
+        timeout = flags.duration("command-timeout", "timeout for the command execution")
         flags.string("registries.d", type: "DIR", "use registry configuration files in DIR")
     }
 

@@ -65,8 +65,8 @@ public enum Program {
         switch try tree.resolve(rest, warn: { Output.error($0) }) {
         case .help(let text): Output.write(text)
         case .run(let action, let arguments, _, _):
-            try await action(
-                Context(programName: name, environment: environmentVariables(), globals: given.values), arguments)
+            let context = Context(programName: name, environment: environmentVariables(), globals: given.values)
+            try await Interruption(after: given.timeout.value).run { try await action(context, arguments) }
         }
     }
 

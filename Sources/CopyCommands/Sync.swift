@@ -34,9 +34,8 @@ extension Commands {
                 var failures = 0
                 for (number, image) in images.enumerated() {
                     let target = try plan.target(of: image)
-                    Output.error(
-                        "\(isDry.value ? "Would have copied" : "Copying") image \(number + 1)/\(images.count) from=\(image.place) to=\(target)"
-                    )
+                    let verb = isDry.value ? "Would have copied" : "Copying"
+                    Output.error("\(verb) image \(number + 1)/\(images.count) from=\(image.place) to=\(target)")
                     if isDry.value { continue }
                     do {
                         try policy.check(image.place)

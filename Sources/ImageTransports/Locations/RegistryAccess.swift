@@ -63,11 +63,12 @@ extension ImageLocation {
     /// The transport's name.
     public var transport: String { String("\(self)".prefix { $0 != ":" }) }
 
-    /// The image, to be read. `client` is for registries, and is not shut down.
+    /// The image, to be read.
+    /// - Parameter client: for registries, which cannot do without; it is not shut down.
     public func source(_ access: RegistryAccess, client: RegistryClient?) async throws -> any ImageSource {
         switch self {
         case .registry(let reference):
-            let client = client ?? access.client(for: reference.domain)
+            let client = try Self.required(client)
             return RegistrySource(
                 try client.repository(reference, credential: access.credential(for: reference.domain)), reference)
         case .dockerArchive(let path, let selection):
@@ -79,7 +80,9 @@ extension ImageLocation {
         }
     }
 
+    /// The image's place, to be written to.
     /// - Parameters:
+    ///   - client: for registries, which cannot do without; it is not shut down.
     ///   - tags: further names that the image gets, where the transport has several.
     ///   - layers: for `dir:`, which has no preference of its own.
     public func destination(
@@ -88,7 +91,7 @@ extension ImageLocation {
     ) throws -> any ImageDestination {
         switch self {
         case .registry(let reference):
-            let client = client ?? access.client(for: reference.domain)
+            let client = try Self.required(client)
             return RegistryDestination(
                 try client.repository(reference, credential: access.credential(for: reference.domain)), reference,
                 tags: tags.filter { $0.repository == reference.repository }.compactMap(\.tag))
@@ -107,5 +110,12 @@ extension ImageLocation {
         case .daemon(let image, let kind):
             return try DaemonDestination(self, image: image, tags: tags, client: access.daemon(kind))
         }
+    }
+
+    private static func required(_ client: RegistryClient?) throws(TransportError) -> RegistryClient {
+        guard let client else {
+            throw TransportError(.invalidInput, "docker: images in registries are reached by a client of registries")
+        }
+        return client
     }
 }

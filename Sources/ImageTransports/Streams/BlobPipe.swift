@@ -17,8 +17,8 @@ final class BlobPipe: Sendable {
     }
 
     private let state = Mutex(State())
-    /// In bytes; four pieces of what a download brings at a time.
-    private let limit = 2 << 20
+    /// In bytes; two pieces of what a download brings at a time.
+    private let limit = 1 << 20
 
     // MARK: Making
 

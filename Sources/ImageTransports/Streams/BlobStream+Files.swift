@@ -71,11 +71,6 @@ extension BlobStream {
             return buffer
         }
     }
-
-    /// Hands every piece on, in order.
-    func forEach(_ body: (ByteBuffer) async throws -> Void) async throws {
-        for try await buffer in self { try await body(buffer) }
-    }
 }
 
 extension FileDescriptor {

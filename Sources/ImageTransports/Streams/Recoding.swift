@@ -17,7 +17,7 @@ enum Recoding: Sendable, Equatable {
         let (raw, made) = (BlobPipe(), BlobPipe())
         let feeder = Task {
             do {
-                try await input.forEach { try await raw.put($0) }
+                for try await buffer in input { try await raw.put(buffer) }
                 raw.finish()
             } catch { raw.finish(error) }
         }

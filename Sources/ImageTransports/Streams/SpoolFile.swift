@@ -14,7 +14,7 @@ struct SpoolFile: Sendable {
         let file = try Self.unnamedFile()
         let hash = ContentHash()
         var size: Int64 = 0
-        try await stream.forEach { buffer in
+        for try await buffer in stream {
             hash.update(buffer)
             try file.append(buffer)
             size += Int64(buffer.readableBytes)

@@ -31,7 +31,7 @@ struct TarFileWriter {
         var kept: [UInt8] = []
         let file = file
         let descriptor = try await blob.read { stream in
-            try await stream.forEach { buffer in
+            for try await buffer in stream {
                 try buffer.withUnsafeReadableBytes { bytes in
                     try file.pwriteAll(bytes, at: at)
                     at += Int64(bytes.count)

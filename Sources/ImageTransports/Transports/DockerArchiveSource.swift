@@ -62,9 +62,9 @@ public struct DockerArchiveSource: ImageSource {
     private static func plainSize(of part: TarIndex.Part, in tar: TarIndex) async throws -> Int64 {
         let sniffed = try await SniffedStream(tar.stream(part))
         if sniffed.compression == .none { return part.size }
-        let counter = Counter()
-        try await Recoding.decompress.apply(to: sniffed.stream).forEach { counter.add($0.readableBytes) }
-        return counter.value
+        var size: Int64 = 0
+        for try await buffer in Recoding.decompress.apply(to: sniffed.stream) { size += Int64(buffer.readableBytes) }
+        return size
     }
 
     /// All names in an archive. Blocks.

@@ -25,8 +25,8 @@ extension ImageSource {
                 .invalidImage, "the blob \(blob.digest) of \(location) has \(blob.size) bytes, and may have \(limit)")
         }
         var bytes: [UInt8] = []
-        try await open(blob, from: 0).verified(as: blob, at: "\(location)").forEach {
-            bytes.append(contentsOf: $0.readableBytesView)
+        for try await buffer in try await open(blob, from: 0).verified(as: blob, at: "\(location)") {
+            bytes.append(contentsOf: buffer.readableBytesView)
         }
         return bytes
     }

@@ -99,9 +99,11 @@ public actor LayoutDestination: ImageDestination {
 func keep(_ blob: OutgoingBlob, in folder: String, as name: (Digest) -> String) async throws -> Descriptor {
     let pending = try PendingFile(for: "\(folder)/blob")
     do {
-        let descriptor = try await blob.read { stream in try await stream.forEach { try pending.file.append($0) } }
+        let descriptor = try await blob.read { stream in
+            for try await buffer in stream { try pending.file.append(buffer) }
+        }
         let path = name(descriptor.digest)
-        if path.hasPrefix(folder + "/") == false {
+        if !path.hasPrefix(folder + "/") {
             try FileDescriptor.currentDirectory.makeDirectories(PendingFile.folder(of: path))
         }
         try pending.commit(as: path)
