@@ -101,7 +101,7 @@ extension Commands {
                 let destination = try location(arguments[1], "destination")
                 try TrustPolicy(globals, environment: context.environment).check(source)
                 var options = try copyFlags.options(globals)
-                try layers.apply(to: &options)
+                try layers.apply(to: &options, for: destination)
                 if parallel.value > 0 { options.parallelBlobs = Int(clamping: parallel.value) }
                 let names = try tags.value.map { (text) throws -> ImageReference in
                     let reference = try ImageReference(text)
@@ -155,13 +155,18 @@ struct LayerFlags {
             .hidden()
     }
 
-    func apply(to options: inout CopyOptions) throws {
+    /// Takes what counts for a destination: `--dest-compress` and its like are for directories, as skopeo's help says.
+    func apply(to options: inout CopyOptions, for destination: ImageLocation) throws {
         guard !(compress.value && decompress.value) else {
             throw TransportError(.invalidInput, "Cannot compress and decompress at the same time")
         }
-        if compress.value { options.layers = .compressed }
-        if decompress.value { options.layers = .decompressed }
-        if acceptsPlain.value { options.layers = .unchanged }
+        switch destination {
+        case .directory:
+            if compress.value { options.layers = .compressed }
+            if decompress.value { options.layers = .decompressed }
+        case .layout, .layoutArchive: if acceptsPlain.value { options.layers = .unchanged }
+        default: break
+        }
         switch format.value {
         case "": break
         case "gzip": options.compression = .gzip
@@ -200,7 +205,7 @@ struct CopyRun {
                 throw CopyFailure("initializing source \(from): \(error)", error)
             }
             let output: any ImageDestination
-            do { output = try to.destination(destination, client: writing, tags: tags, layers: .unchanged) } catch {
+            do { output = try to.destination(destination, client: writing, tags: tags) } catch {
                 throw CopyFailure("initializing destination \(to): \(error)", error)
             }
             let isQuiet = isQuiet

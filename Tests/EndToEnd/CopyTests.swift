@@ -116,7 +116,11 @@ struct CopyTests {
         // A layout's documents are OCI's, so the list changes; it must not when that is forbidden.
         try place.mustCopy("ours", ["--all"], place.image("list"), "oci:layout:list")
         try place.mustCopy("theirs", ["--all"], place.image("list"), "oci:theirs:list")
-        try Shell.check(["diff", place.scratch.file("layout/index.json"), place.scratch.file("theirs/index.json")])
+        // Newer skopeos write the index's own type into it, and so do we.
+        let indexes = try ["layout", "theirs"].map {
+            try JSONValue(parsing: String(contentsOfFile: place.scratch.file("\($0)/index.json"), encoding: .utf8))
+        }
+        #expect(indexes[0]["manifests"] == indexes[1]["manifests"])
         try place.mustCopy("theirs", ["--all"], "oci:layout:list", "dir:read")
         let refused = try place.copy(
             "ours", ["--all", "--preserve-digests"], place.image("list"), "oci:preserved:list")
@@ -135,7 +139,8 @@ struct CopyTests {
         try place.mustCopy("theirs", [], place.image("mixed"), "docker-archive:b.tar")
         #expect(try place.areEqual("a.tar", "b.tar"))
         // Docker's documents know no zstd.
-        let output = try place.copy("ours", options + ["--format", "v2s2"], place.image("many"), "dir:docker")
+        let output = try place.copy(
+            "ours", options + ["--dest-compress", "--format", "v2s2"], place.image("many"), "dir:docker")
         #expect((output.status == 0) == (format == "gzip"))
         if format == "zstd" { #expect(output.stderr.contains("zstd compression is not supported for docker images")) }
     }

@@ -84,10 +84,8 @@ extension ImageLocation {
     /// - Parameters:
     ///   - client: for registries, which cannot do without; it is not shut down.
     ///   - tags: further names that the image gets, where the transport has several.
-    ///   - layers: for `dir:`, which has no preference of its own.
     public func destination(
-        _ access: RegistryAccess, client: RegistryClient?, tags: [ImageReference] = [],
-        layers: LayerPreference = .unchanged
+        _ access: RegistryAccess, client: RegistryClient?, tags: [ImageReference] = []
     ) throws -> any ImageDestination {
         switch self {
         case .registry(let reference):
@@ -106,9 +104,9 @@ extension ImageLocation {
             )
         case .layout(let path, let name): return try LayoutDestination(path: path, name: name)
         case .layoutArchive(let path, let name): return try LayoutArchiveDestination(path: path, name: name)
-        case .directory(let path): return try DirectoryDestination(path, layers: layers)
+        case .directory(let path): return try DirectoryDestination(path)
         case .daemon(let image, let kind):
-            return try DaemonDestination(self, image: image, tags: tags, client: access.daemon(kind))
+            return try DaemonLoad.destination(self, image: image, tags: tags, client: access.daemon(kind))
         }
     }
 

@@ -1,7 +1,7 @@
 import Kernel
 
 /// The file that an archive becomes: a new one, or a pipe or device that is there.
-struct ArchiveOutput: Sendable {
+struct ArchiveOutput: ArchiveTarget {
     private enum Target: Sendable {
         case file(PendingFile)
         /// Gets the archive when it is complete.

@@ -33,49 +33,24 @@ public struct DaemonSource: ImageSource {
 }
 
 /// `docker-daemon:` and `dhow:` as destinations: an archive for `docker load`.
-public actor DaemonDestination: ImageDestination {
-    public nonisolated let location: ImageLocation
-    public nonisolated let acceptedManifests = [MediaType.dockerManifest]
-    public nonisolated let layerPreference = LayerPreference.decompressed
-    public nonisolated let acceptsForeignLayers = false
-    public nonisolated let takesBlobsInOrder = true
+struct DaemonLoad: ArchiveTarget {
+    let location: ImageLocation
+    let client: EngineClient
+    let file: FileDescriptor
 
-    private let client: EngineClient
-    private let file: FileDescriptor
-    private let names: [ImageReference]
-    private var writer: DockerArchiveWriter
-
-    public init(
+    static func destination(
         _ location: ImageLocation, image: ImageLocation.DaemonImage, tags: [ImageReference], client: EngineClient
-    ) throws {
+    ) throws -> DockerArchiveDestination {
         guard case .reference(let reference) = image else {
             throw TransportError(
                 .invalidInput,
                 "\(location): an image cannot be given its ID: name it, as \(location.transport):NAME:TAG")
         }
-        self.location = location
-        self.client = client
-        file = try SpoolFile.unnamedFile()
-        names = [reference] + tags
-        writer = DockerArchiveWriter(file)
+        let target = DaemonLoad(location: location, client: client, file: try SpoolFile.unnamedFile())
+        return DockerArchiveDestination(location, names: [reference] + tags, target: target)
     }
 
-    public func has(_ blob: Descriptor, from other: ImageReference?) -> Bool { writer.contains(blob.digest) }
-
-    public func put(_ blob: OutgoingBlob) async throws -> Descriptor {
-        // Nobody else writes meanwhile: blobs come in order.
-        var writer = writer
-        let result = try await writer.add(blob)
-        self.writer = writer
-        return result
-    }
-
-    public func put(_ manifest: RemoteManifest, isPart: Bool) throws {
-        try writer.add(parsed(manifest, in: "\(location)"), names: names)
-    }
-
-    public func commit() async throws {
-        try writer.finish()
+    func commit() async throws {
         let size = try file.status().size
         _ = try file.seek(to: 0)
         do {
@@ -92,5 +67,5 @@ public actor DaemonDestination: ImageDestination {
         withExtendedLifetime(file) {}
     }
 
-    public func abandon() {}
+    func abandon() {}
 }

@@ -57,18 +57,17 @@ public struct DirectorySource: ImageSource {
 public struct DirectoryDestination: ImageDestination {
     public let location: ImageLocation
     public let acceptedManifests: [String] = []
-    public let layerPreference: LayerPreference
+    public let layerPreference = LayerPreference.unchanged
     public let acceptsForeignLayers = false
     public let takesBlobsInOrder = false
 
     private let path: String
     private let temporary: String
 
-    public init(_ path: String, layers: LayerPreference = .unchanged) throws {
+    public init(_ path: String) throws {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         location = .directory(path)
-        layerPreference = layers
         self.path = path
         let here = FileDescriptor.currentDirectory
         if try here.statusIfPresent(of: path, followLinks: true) != nil {

@@ -2,7 +2,15 @@ import Kernel
 import OCI
 import Registry
 
-/// `docker-archive:` as a destination: always a new file.
+/// What an archive becomes when it is complete.
+protocol ArchiveTarget: Sendable {
+    /// To write the archive into.
+    var file: FileDescriptor { get }
+    func commit() async throws
+    func abandon()
+}
+
+/// `docker-archive:` as a destination: always a new file; and what is loaded into daemons.
 public actor DockerArchiveDestination: ImageDestination {
     public nonisolated let location: ImageLocation
     public nonisolated let acceptedManifests = [MediaType.dockerManifest]
@@ -10,19 +18,24 @@ public actor DockerArchiveDestination: ImageDestination {
     public nonisolated let acceptsForeignLayers = false
     public nonisolated let takesBlobsInOrder = true
 
-    private let output: ArchiveOutput
+    private let target: any ArchiveTarget
     private let names: [ImageReference]
     private var writer: DockerArchiveWriter
 
     /// - Parameter tags: further names that the image gets.
     public init(path: String, name: ImageReference?, tags: [ImageReference]) throws {
-        location = .dockerArchive(path: path, name.map { .reference($0) })
-        output = try ArchiveOutput(
-            path,
-            occupied: "docker-archive doesn't support modifying existing images: remove \(path), or choose another name"
-        )
-        names = [name].compactMap(\.self) + tags
-        writer = DockerArchiveWriter(output.file)
+        let occupied =
+            "docker-archive doesn't support modifying existing images: remove \(path), or choose another name"
+        self.init(
+            .dockerArchive(path: path, name.map { .reference($0) }),
+            names: [name].compactMap(\.self) + tags, target: try ArchiveOutput(path, occupied: occupied))
+    }
+
+    init(_ location: ImageLocation, names: [ImageReference], target: any ArchiveTarget) {
+        self.location = location
+        self.names = names
+        self.target = target
+        writer = DockerArchiveWriter(target.file)
     }
 
     public func has(_ blob: Descriptor, from other: ImageReference?) -> Bool { writer.contains(blob.digest) }
@@ -43,10 +56,10 @@ public actor DockerArchiveDestination: ImageDestination {
         try writer.add(parsed(manifest, in: "\(location)"), names: names)
     }
 
-    public func commit() throws {
+    public func commit() async throws {
         try writer.finish()
-        try output.commit()
+        try await target.commit()
     }
 
-    public func abandon() { output.abandon() }
+    public func abandon() { target.abandon() }
 }
