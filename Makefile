@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 60
 BUILD   := .build
 IMAGES  := .build-images
 SWIFT   := swift
-PROGRAMS := dhow dhowd dhow-runtime dhow-nix
+PROGRAMS := dhow dhowd dhow-runtime dhow-nix dhow-copy
 ARCHIVES := stdc++ sqlite3 z
 RELEASE := $(BUILD)/release
 
@@ -20,7 +20,7 @@ setup:
 setup-bench:
 	@scripts/setup bench
 
-## build: bin/dhow, bin/dhowd, bin/dhow-runtime and bin/dhow-nix, optimised and stripped
+## build: bin/dhow, bin/dhowd, bin/dhow-runtime, bin/dhow-nix and bin/dhow-copy, optimised and stripped
 build: $(BUILD)/archives
 	$(SWIFT) build -c release
 	@mkdir -p bin

@@ -44,6 +44,7 @@ let package = Package(
         .executable(name: "dhowd", targets: ["dhowd"]),
         .executable(name: "dhow-runtime", targets: ["dhow-runtime"]),
         .executable(name: "dhow-nix", targets: ["dhow-nix"]),
+        .executable(name: "dhow-copy", targets: ["dhow-copy"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -129,6 +130,25 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .target(name: "CommandLineKit", dependencies: ["JSON"]),
+
+        // Images between registries, archives, directories and daemons, and the tool for that.
+        .target(
+            name: "ImageTransports",
+            dependencies: [
+                "OCI", "JSON", "Kernel", "Archive", "Registry", "Credentials", "EngineClient",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            // Its tests look inside; nothing here is hot enough to mind.
+            swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
+        // Not optimised, for the reason that holds for the commands below.
+        .target(
+            name: "CopyCommands",
+            dependencies: [
+                "ImageTransports", "Registry", "Credentials", "CommandLineKit", "EngineClient", "Archive", "Kernel",
+                "OCI", "JSON",
+            ],
+            swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
+
         // Not optimised: Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and nothing
         // in the commands is hot.
         .target(
@@ -163,6 +183,9 @@ let package = Package(
             name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"],
             linkerSettings: selfContained + foundationEssentials),
 
+        .executableTarget(
+            name: "dhow-copy", dependencies: ["CopyCommands"], linkerSettings: selfContained + foundationEssentials),
+
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
         .testTarget(name: "KernelTests", dependencies: ["Kernel"]),
@@ -177,6 +200,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
+        .testTarget(name: "ImageTransportsTests", dependencies: ["ImageTransports", "Registry", "Archive", "Kernel"]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),

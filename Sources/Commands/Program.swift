@@ -58,16 +58,17 @@ enum Commands {
     }
 
     static var all: [Command<Action>] {
-        [
+        let daily = [
             // Those that are used most, in Docker's order.
             run, exec, atTop(ps), pull, push, atTop(images), login, logout, search, version, info,
             // The others, by their names.
             attach, commit, copy, create, diff, events, export, history, `import`, inspect, kill, load, logs, pause,
-            port,
-            rename, restart, atTop(rm), atTop(rmi), save, start, stats, stop, tag, top, unpause, update, wait,
-            // The groups.
+            port, rename, restart, atTop(rm), atTop(rmi), save, start, stats, stop, tag, top, unpause, update, wait,
+        ]
+        let groups = [
             containerGroup, contextGroup, imageGroup, manifestGroup, networkGroup, systemGroup, volumeGroup,
         ]
+        return daily + copyVerbs + groups
     }
 }
 
@@ -101,7 +102,7 @@ public enum Program {
     private static func dispatch(_ name: String, _ arguments: [String]) async throws {
         var tree = CommandTree(name: name, commands: Commands.all)
         tree.summary = "Containers from images, run, inspected and kept in order"
-        tree.groupOrder = ["Common Commands", "Management Commands", "Commands"]
+        tree.groupOrder = ["Common Commands", "Management Commands", "Commands", "Copying Commands"]
         tree.width = Terminal.size(1)?.width ?? 80
         var globals: GlobalOptions?
         tree.globalFlags = { globals = GlobalOptions.declare($0) }

@@ -99,8 +99,7 @@ import Testing
         let folder = "\(directory.path)/example.com:5000"
         try here.makeDirectory(folder)
         func configuration() throws {
-            _ = try HostCertificates.configuration(
-                for: "example.com:5000", directories: [directory.path], isInsecure: false)
+            _ = try HostCertificates.configuration(folders: ["\(directory.path)/none", folder], isInsecure: false)
         }
         try configuration()
         try here.replaceFile("\(folder)/client.cert", with: "x")

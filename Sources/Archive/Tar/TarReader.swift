@@ -96,6 +96,10 @@ public final class TarReader {
     var currentSize: Int64 { current?.size ?? 0 }
     var currentExtents: [SparseExtent]? { current?.extents }
 
+    /// How many bytes were taken from the source and not used yet: where the current entry's content begins, for who
+    /// counts what the source gave.
+    public var bufferedCount: Int { window.count }
+
     /// Reads the current entry's content whole.
     public func readContent(limit: Int = 64 << 20) throws -> [UInt8] {
         if currentSize > Int64(limit) {

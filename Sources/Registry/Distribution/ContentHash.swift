@@ -4,7 +4,7 @@ import OCI
 import Synchronization
 
 /// A digest that is computed while the bytes pass.
-final class ContentHash: Sendable {
+public final class ContentHash: Sendable {
     private enum State: Sendable {
         case sha256(SHA256)
         case sha512(SHA512)
@@ -12,11 +12,11 @@ final class ContentHash: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ algorithm: OCI.Digest.Algorithm) {
+    public init(_ algorithm: OCI.Digest.Algorithm = .sha256) {
         state = Mutex(algorithm == .sha256 ? .sha256(SHA256()) : .sha512(SHA512()))
     }
 
-    func update(_ bytes: UnsafeRawBufferPointer) {
+    public func update(_ bytes: UnsafeRawBufferPointer) {
         state.withLock { state in
             switch state {
             case .sha256(var hash):
@@ -32,9 +32,10 @@ final class ContentHash: Sendable {
         }
     }
 
-    func update(_ buffer: ByteBuffer) { buffer.withUnsafeReadableBytes { update($0) } }
+    public func update(_ buffer: ByteBuffer) { buffer.withUnsafeReadableBytes { update($0) } }
 
-    var digest: OCI.Digest {
+    /// The digest of what has passed; nothing may follow.
+    public var digest: OCI.Digest {
         get throws(OCIError) {
             let (algorithm, bytes): (OCI.Digest.Algorithm, [UInt8]) = state.withLock { state in
                 switch state {
@@ -46,7 +47,9 @@ final class ContentHash: Sendable {
         }
     }
 
-    static func digest(of bytes: [UInt8], _ algorithm: OCI.Digest.Algorithm = .sha256) throws(OCIError) -> OCI.Digest {
+    public static func digest(
+        of bytes: [UInt8], _ algorithm: OCI.Digest.Algorithm = .sha256
+    ) throws(OCIError) -> OCI.Digest {
         let hash = ContentHash(algorithm)
         bytes.withUnsafeBytes { hash.update($0) }
         return try hash.digest

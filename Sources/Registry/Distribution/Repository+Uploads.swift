@@ -27,19 +27,44 @@ extension Repository {
         _ blob: Descriptor, from reader: some BlobReader, mountingFrom others: [ImageReference] = [],
         progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws -> UploadResult {
-        if try await hasBlob(blob.digest) { return .existed }
+        switch try await find(blob.digest, mountingFrom: others) {
+        case .existed: return .existed
+        case .mounted(let source): return .mounted(from: source)
+        case .missing(let session):
+            try await BlobUpload(repository: self, blob: blob, reader: reader, progress: progress).run(at: session)
+            return .sent
+        }
+    }
+
+    /// Sees to it that the registry has a blob without sending it.
+    /// - Returns: whether that was possible.
+    public func obtain(_ digest: Digest, mountingFrom others: [ImageReference]) async throws -> Bool {
+        if case .missing = try await find(digest, mountingFrom: others) { false } else { true }
+    }
+
+    /// Sends a blob that the registry does not have.
+    public func send(_ blob: Descriptor, from reader: some BlobReader) async throws {
+        try await BlobUpload(repository: self, blob: blob, reader: reader, progress: { _ in }).run(at: nil)
+    }
+
+    private enum Finding {
+        case existed
+        case mounted(from: String)
+        /// An upload may have been begun for it.
+        case missing(WebAddress?)
+    }
+
+    private func find(_ digest: Digest, mountingFrom others: [ImageReference]) async throws -> Finding {
+        if try await hasBlob(digest) { return .existed }
         for other in others where other.domain == reference.domain && other.path != reference.path {
-            switch try await begin(mounting: blob.digest, from: other) {
+            switch try await begin(mounting: digest, from: other) {
             case .mounted: return .mounted(from: other.path)
-            case .session(let location):
-                // The registry does not mount that one, and has begun an upload instead.
-                try await BlobUpload(repository: self, blob: blob, reader: reader, progress: progress).run(at: location)
-                return .sent
+            // The registry does not mount that one, and has begun an upload instead.
+            case .session(let location): return .missing(location)
             case .refused: continue
             }
         }
-        try await BlobUpload(repository: self, blob: blob, reader: reader, progress: progress).run(at: nil)
-        return .sent
+        return .missing(nil)
     }
 
     private enum MountAnswer {

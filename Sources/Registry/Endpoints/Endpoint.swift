@@ -62,8 +62,10 @@ extension RegistryConfiguration {
     func isInsecure(_ name: String) -> Bool {
         guard let (host, _) = WebAddress.split(name) else { return false }
         let address = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        if host == "localhost" || address == "::1" { return true }
-        if let local = AddressRange("127.0.0.0/8"), local.contains(address) { return true }
+        if !distrustsLoopback {
+            if host == "localhost" || address == "::1" { return true }
+            if let local = AddressRange("127.0.0.0/8"), local.contains(address) { return true }
+        }
         return insecureRegistries.contains { entry in
             let entry = withoutScheme(entry).lowercased()
             if entry == name.lowercased() || entry == host { return true }

@@ -3,16 +3,15 @@ import NIOSSL
 
 /// The TLS settings for a registry: the system's authorities, and what the administrator put into its folder.
 enum HostCertificates {
-    /// - Parameter name: host, or host and port, of the registry.
+    /// - Parameter folders: those for the registry; one that is not there is empty.
     /// - Throws: `RegistryError.invalidInput` naming the file that is wrong. Blocks.
     static func configuration(
-        for name: String, directories: [String], isInsecure: Bool
+        folders: [String], isInsecure: Bool
     ) throws(RegistryError) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
         if isInsecure { configuration.certificateVerification = .none }
-        for directory in directories {
-            let folder = "\(directory)/\(name)"
+        for folder in folders {
             let here = FileDescriptor.currentDirectory
             guard let entries = try? here.entries(of: folder) else { continue }
             let names = entries.map(\.name).sorted()

@@ -11,6 +11,10 @@ public struct RegistryConfiguration: Sendable {
     /// Directories with a folder for each registry, `HOST[:PORT]`, of `*.crt` (authorities), `*.cert` and `*.key`
     /// (this client's own).
     public var certificateDirectories = ["/etc/docker/certs.d"]
+    /// A folder of such files for every registry, instead.
+    public var certificateFolder: String?
+    /// Whether to speak TLS, and to mind certificates, also with registries that are on this machine.
+    public var distrustsLoopback = false
     public var proxies = ProxySettings()
     /// What the registry is told about us.
     public var userAgent = "dhow"

@@ -63,10 +63,11 @@ final class Transport: Sendable {
         }
         if address.scheme == .https {
             // Read anew each time, so that a certificate that was just put there counts. It is three small files.
-            let directories = configuration.certificateDirectories
+            let folders =
+                configuration.certificateFolder.map { [$0] }
+                ?? configuration.certificateDirectories.map { "\($0)/\(address.authority)" }
             request.tlsConfiguration = try await threads.runIfActive {
-                try HostCertificates.configuration(
-                    for: address.authority, directories: directories, isInsecure: isInsecure)
+                try HostCertificates.configuration(folders: folders, isInsecure: isInsecure)
             }
         }
         return try await client.execute(request, deadline: .distantFuture)
@@ -127,7 +128,7 @@ public struct BlobStream: AsyncSequence, Sendable {
     /// - Parameter source: gives the next piece, or `nil` at the end; never called twice at once.
     public init(_ source: @escaping @Sendable () async throws -> ByteBuffer?) { self.source = source }
 
-    public struct AsyncIterator: AsyncIteratorProtocol {
+    public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
         let source: @Sendable () async throws -> ByteBuffer?
         public mutating func next() async throws -> ByteBuffer? { try await source() }
     }

@@ -1,0 +1,4 @@
+import CopyCommands
+import Glibc
+
+exit(await Program.run(CommandLine.arguments))
