@@ -139,6 +139,9 @@ let package = Package(
         .target(name: "CNixSupport"),
         .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .target(
+            name: "NixLocalStore",
+            dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(
             name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
             swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
 
@@ -158,8 +161,8 @@ let package = Package(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
-            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"],
-            linkerSettings: selfContained + foundationEssentials),
+            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore", "NixLocalStore"],
+            linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
@@ -180,6 +183,7 @@ let package = Package(
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
         .testTarget(name: "ContainerNetworkTests", dependencies: ["ContainerNetwork", "Kernel", "CKernel"]),
         .testTarget(name: "NixStoreTests", dependencies: ["NixStore"]),
+        .testTarget(name: "NixLocalStoreTests", dependencies: ["NixLocalStore", "NixStore", "Kernel"]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),
