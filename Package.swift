@@ -16,7 +16,7 @@ let selfContained: [LinkerSetting] = [
     ])
 ]
 
-// What the archive of Foundation, which GRDB imports, needs in turn: only modules compiled for a static build say so
+// What the archive of Foundation, which GRDB and swift-crypto import, needs in turn: only modules compiled for a static build say so
 // themselves.
 let foundation: [LinkerSetting] = [
     .unsafeFlags(
@@ -25,14 +25,6 @@ let foundation: [LinkerSetting] = [
                 "Foundation", "FoundationInternationalization", "FoundationEssentials", "CoreFoundation",
                 "_FoundationICU", "_FoundationCShims", "_FoundationCollections",
             ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
-]
-
-// The same of FoundationEssentials, which swift-crypto imports.
-let foundationEssentials: [LinkerSetting] = [
-    .unsafeFlags(
-        (["--start-group"]
-            + ["FoundationEssentials", "_FoundationCShims", "_FoundationCollections", "swiftSynchronization"]
-            .map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
 let package = Package(
