@@ -90,12 +90,18 @@ extension LocalStore {
             let here = FileDescriptor.currentDirectory
             do {
                 if !isThere { try here.removeTree(file) }
-                // A valid object that is made again stays until the new one is whole.
-                let target = isThere ? "\(layout.objects)/.repair-\(randomHexadecimal(bytes: 8))" : file
+                // A valid object that is made again stays until the new one is whole. The new one's name begins with
+                // its hash, which keeps a collector away.
+                let target = isThere ? file + ".repair" : file
+                if isThere { try here.removeTree(target) }
                 do {
                     var info = try body(target)
                     if info.registrationTime == 0 { info.registrationTime = Int64(time(nil)) }
                     if isThere { try exchange(target, with: file) }
+                    if options.optimises {
+                        var result = OptimiseResult()
+                        try optimise(file, &result)
+                    }
                     try register([info])
                 } catch {
                     try? here.removeTree(target)
