@@ -70,7 +70,7 @@ public enum DatabaseRescue {
             let text = try? database.read {
                 try String.fetchOne($0, sql: "SELECT path FROM ValidPaths WHERE id = ?", arguments: [id])
             }
-            guard let text, let name = text, let path = try? layout.directory.parse(name) else { continue }
+            guard let text, let path = try? layout.directory.parse(text) else { continue }
             if let info = try? database.info(of: path) { infos.append(info) }
         }
         return infos
