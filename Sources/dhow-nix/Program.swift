@@ -9,6 +9,7 @@ struct Program {
         let rest = Array(arguments.dropFirst())
         switch name {
         case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
+        case "nix-store": return run(NixStoreCommand.run, rest, called: name)
         case "nix-hash": return run(HashCommand.run, rest, called: name)
         default: break
         }
@@ -40,6 +41,8 @@ struct Program {
         } catch let error as HelpRequest {
             Output.standard.write(error.text)
             return 0
+        } catch is Quiet {
+            return 1
         } catch {
             let text = String(describing: error)
             let whole = Array((text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n").utf8)

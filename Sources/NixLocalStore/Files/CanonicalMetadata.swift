@@ -4,7 +4,7 @@ import NixStore
 
 /// Makes files of a store object alike wherever they come from: mode 0444 or 0555, the time 1, root's (or whoever
 /// has the store), no extended attributes.
-struct CanonicalMetadata {
+public struct CanonicalMetadata {
     /// Seconds since 1970 of every file in a store: not 0, which some programs take for "never".
     static let time = Timestamp(seconds: 1)
 
@@ -18,12 +18,12 @@ struct CanonicalMetadata {
     }
 
     /// - Parameter owner: whose the files are before; `nil` for this process's user.
-    init(owner: UInt32? = nil) { self.owner = owner ?? UInt32(geteuid()) }
+    public init(owner: UInt32? = nil) { self.owner = owner ?? UInt32(geteuid()) }
 
     /// Brings `path` and all below it into the canonical form.
     /// - Throws: `StoreError.badArchive` for what cannot be in a store: devices, sockets, fifos, and files that have
     ///   other names outside of the tree.
-    mutating func apply(to path: String) throws {
+    public mutating func apply(to path: String) throws {
         do {
             try apply(Array(path.utf8), in: .currentDirectory, path)
         } catch let error as KernelError {

@@ -5,14 +5,26 @@ import NixStore
 ///
 /// Every name is made relative to its open directory and must be new, so that no link in an archive leads a later
 /// file out of it.
-struct NARUnpacker: NARVisitor {
+public struct NARUnpacker: NARVisitor {
+    /// What files may be done with before anybody makes them canonical.
+    public enum Permissions: Sendable {
+        /// Nobody else may look until the object is whole.
+        case own
+        /// What the user's mask leaves.
+        case usual
+    }
+
     private let root: String
+    private let permissions: Permissions
     private var directories: [FileDescriptor] = []
     private var file: FileDescriptor?
     private var current: [ByteString] = []
 
     /// - Parameter root: what the archive becomes.
-    init(at root: String) { self.root = root }
+    public init(at root: String, permissions: Permissions = .own) {
+        self.root = root
+        self.permissions = permissions
+    }
 
     private func place(_ path: [ByteString]) -> (directory: FileDescriptor, name: [UInt8]) {
         if let last = path.last, let directory = directories.last { return (directory, last.bytes) }
@@ -34,31 +46,33 @@ struct NARUnpacker: NARVisitor {
         }
     }
 
-    mutating func enterDirectory(_ path: [ByteString]) throws {
+    public mutating func enterDirectory(_ path: [ByteString]) throws {
         let (directory, name) = place(path)
         let made = try making(path) { () throws(KernelError) in
-            try directory.makeDirectory(name, mode: 0o700)
+            try directory.makeDirectory(name, mode: permissions == .own ? 0o700 : 0o777)
             return try directory.open(name, [.readOnly, .directory, .noFollow])
         }
         directories.append(made)
     }
 
-    mutating func leaveDirectory(_ path: [ByteString]) throws { directories.removeLast() }
+    public mutating func leaveDirectory(_ path: [ByteString]) throws { directories.removeLast() }
 
-    mutating func symlink(_ path: [ByteString], target: [UInt8]) throws {
+    public mutating func symlink(_ path: [ByteString], target: [UInt8]) throws {
         let (directory, name) = place(path)
         try making(path) { () throws(KernelError) in try directory.makeSymbolicLink(name, to: target) }
     }
 
-    mutating func beginFile(_ path: [ByteString], isExecutable: Bool, size: UInt64) throws {
+    public mutating func beginFile(_ path: [ByteString], isExecutable: Bool, size: UInt64) throws {
         let (directory, name) = place(path)
         current = path
         file = try making(path) { () throws(KernelError) in
-            try directory.open(name, [.writeOnly, .create, .exclusive, .noFollow], mode: isExecutable ? 0o700 : 0o600)
+            let all: UInt32 = permissions == .own ? 0o600 : 0o666
+            return try directory.open(
+                name, [.writeOnly, .create, .exclusive, .noFollow], mode: isExecutable ? all | all >> 2 & 0o111 : all)
         }
     }
 
-    mutating func fileBytes(_ bytes: ArraySlice<UInt8>) throws {
+    public mutating func fileBytes(_ bytes: ArraySlice<UInt8>) throws {
         guard let file else { return }
         let failure = bytes.withUnsafeBytes { buffer -> KernelError? in
             do throws(KernelError) {
@@ -69,7 +83,7 @@ struct NARUnpacker: NARVisitor {
         if let failure { try making(current) { () throws(KernelError) in throw failure } }
     }
 
-    mutating func endFile() throws {
+    public mutating func endFile() throws {
         guard let file else { return }
         self.file = nil
         try making(current) { () throws(KernelError) in try file.close() }

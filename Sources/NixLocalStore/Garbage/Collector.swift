@@ -40,7 +40,9 @@ struct Collector {
                 try visitAll()
             case .deleteDead:
                 report(.deletingGarbage)
-                if collection.byteLimit > 0 { try visitAll() }
+                if collection.byteLimit > 0 {
+                    do { try visitAll() } catch is LimitReached { report(.limitReached(collection.byteLimit)) }
+                }
             case .delete(let paths, _):
                 for path in paths.sorted() {
                     try visit(path)
@@ -53,8 +55,6 @@ struct Collector {
                 }
             }
             if deletes { try removeLinks() }
-        } catch is LimitReached {
-            report(.limitReached(collection.byteLimit))
         } catch let error as KernelError {
             throw StoreError(.system(error.code.rawValue), "collecting garbage in '\(layout.objects)': \(error)")
         }
