@@ -153,7 +153,7 @@ let package = Package(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
-            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "Kernel"],
+            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "Kernel", "JSON"],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         // Tests mirror the folders.

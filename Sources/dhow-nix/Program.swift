@@ -1,6 +1,7 @@
 import NixLanguage
 
-/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-hash`.
+/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-store`,
+/// `nix-hash`.
 struct Program {
     let arguments: [String]
 
@@ -19,6 +20,11 @@ struct Program {
         switch verb {
         case "eval": return run(EvalCommand.run, options, called: called)
         case "instantiate": return run(InstantiateCommand.run, options, called: called)
+        case "store": return run(StoreCommand.run, options, called: called)
+        case "path-info": return run(PathInfoCommand.run, options, called: called)
+        case "derivation": return run(DerivationCommand.run, options, called: called)
+        case "show-derivation": return run(DerivationCommand.show, options, called: called)
+        case "gc": return run(GarbageCommand.run, options, called: called)
         case "hash": return run(HashCommand.run, options, called: called)
         case "", "help", "--help", "-h":
             Output.standard.write(Self.help)
@@ -57,6 +63,10 @@ struct Program {
         Commands:
           eval         Evaluate an expression and print its value, as 'nix eval'
           instantiate  Evaluate or parse files, as 'nix-instantiate'
+          store        Work on a store, as 'nix store' and 'nix-store'
+          path-info    Print what a store knows of objects, as 'nix path-info'
+          derivation   Print derivations as JSON, as 'nix derivation show'
+          gc           Collect garbage
           hash         Print or convert hashes, as 'nix-hash'
 
         Each has '--help'.

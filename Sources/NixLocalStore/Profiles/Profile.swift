@@ -151,3 +151,24 @@ public struct Profile: Sendable {
         }
     }
 }
+
+extension LocalStore {
+    /// The profiles below the store's directory of profiles, however deep.
+    public func profiles() throws -> [Profile] {
+        var links: [String] = []
+        var pending = [layout.profiles]
+        do throws(KernelError) {
+            while let folder = pending.popLast() {
+                for entry in try FileDescriptor.currentDirectory.entries(of: folder) {
+                    let file = folder + "/" + entry.name
+                    if entry.type == .directory { pending.append(file) }
+                    guard entry.type == .symbolicLink else { continue }
+                    // A profile's own link names a generation beside it.
+                    let target = try FileDescriptor.currentDirectory.readLinkText(file)
+                    if target.hasPrefix(entry.name + "-"), target.hasSuffix("-link") { links.append(file) }
+                }
+            }
+        } catch { throw StoreError(.system(error.code.rawValue), "looking for profiles: \(error)") }
+        return links.sorted().map { Profile($0, in: self) }
+    }
+}

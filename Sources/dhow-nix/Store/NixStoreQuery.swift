@@ -12,7 +12,7 @@ struct NixStoreQuery {
     func run() throws {
         let objects = try command.words.map(session.object)
         switch command.query ?? "--outputs" {
-        case "--outputs": for path in objects { session.print(try derivationOutputs(path)) }
+        case "--outputs": for path in objects { session.print(try session.outputs(of: path).sorted()) }
         case "--requisites", "--references", "--referrers", "--referrers-closure":
             try session.print(store.sortedByReferences(related(objects)).reversed())
         case "--deriver":
@@ -44,13 +44,6 @@ struct NixStoreQuery {
     private func used(_ objects: [StorePath]) throws -> [StorePath] {
         guard command.flags.contains("--use-output") else { return objects }
         return try objects.flatMap(session.outputs)
-    }
-
-    private func derivationOutputs(_ path: StorePath) throws -> [StorePath] {
-        guard path.isDerivation else {
-            throw StoreError(.badDerivation, "path '\(directory.print(path))' is not a derivation")
-        }
-        return try session.outputs(of: path)
     }
 
     private func related(_ objects: [StorePath]) throws -> Set<StorePath> {
