@@ -7,6 +7,7 @@ import Testing
 @Suite struct AddingTests {
     @Test func textIsRegisteredWithItsReferences() throws {
         let fixture = try Fixture()
+        defer { fixture.keep() }
         let store = try fixture.open()
         let one = try store.addText(name: "one", contents: Array("1".utf8))
         let two = try store.addText(name: "two", contents: Array("2".utf8), references: [one])
@@ -21,6 +22,7 @@ import Testing
 
     @Test func filesAreCanonical() throws {
         let fixture = try Fixture()
+        defer { fixture.keep() }
         let store = try fixture.open()
         let path = try store.addTree(name: "tree", path: try fixture.tree())
         let here = FileDescriptor.currentDirectory
@@ -34,6 +36,7 @@ import Testing
 
     @Test func damagedArchivesLeaveNothing() throws {
         let fixture = try Fixture()
+        defer { fixture.keep() }
         let store = try fixture.open()
         let tree = try store.addTree(name: "tree", path: try fixture.tree())
         let bytes = try store.archiveBytes(of: tree)
@@ -58,6 +61,7 @@ import Testing
 
     @Test func locksExcludeEachOther() throws {
         let fixture = try Fixture()
+        defer { fixture.keep() }
         let store = try fixture.open()
         let path = try StorePath("00000000000000000000000000000000-x")
         let held = try store.lock([path])

@@ -14,6 +14,9 @@ final class Fixture {
 
     deinit { Fixture.remove(path) }
 
+    /// Called at a test's end: an optimiser lets go of an object after its last use.
+    func keep() { withExtendedLifetime(self) {} }
+
     private static func remove(_ path: String) {
         // Directories of a store cannot be written to, which stops those who are not root.
         if let status = try? FileDescriptor.currentDirectory.status(of: path), status.isDirectory {

@@ -116,7 +116,7 @@ extension LocalStore {
 
     private func exchange(_ new: String, with old: String) throws {
         let here = FileDescriptor.currentDirectory
-        if here.exists(old) {
+        if try here.statusIfPresent(of: old) != nil {
             try here.rename(new, to: old, flags: .exchange)
             try here.removeTree(new)
         } else {

@@ -42,7 +42,7 @@ extension LocalStore {
             return
         }
         // A file that may be written to has been changed by somebody, and would change the others.
-        guard status.isRegular, status.permissions & 0o200 == 0 else { return }
+        guard status.isSymbolicLink || status.isRegular && status.permissions & 0o200 == 0 else { return }
         guard let hash = try? Hash.andSize(archiveOf: path).hash else {
             throw KernelError(.inputOutput, "read", path)
         }
@@ -61,7 +61,7 @@ extension LocalStore {
         let here = FileDescriptor.currentDirectory
         let known = try here.status(of: link)
         if known.inode == status.inode { return }
-        if known.size != status.size || known.permissions != status.permissions {
+        if known.type != status.type || known.size != status.size || known.permissions != status.permissions {
             // The name lies about its file: the disk or somebody has damaged it.
             try here.unlink(link)
             return try here.makeHardLink(link, to: path)

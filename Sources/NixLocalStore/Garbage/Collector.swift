@@ -168,7 +168,8 @@ struct Collector {
         guard let status = try directory.statusIfPresent(of: name) else { return 0 }
         guard status.isDirectory else {
             try directory.unlinkIfPresent(name)
-            return status.linkCount == 1 ? UInt64(status.size) : 0
+            // The second name, if there is one, is most likely that in `.links`, which goes as well.
+            return status.linkCount <= 2 ? UInt64(status.size) : 0
         }
         if status.permissions & 0o700 != 0o700 { try directory.changeMode(of: name, to: 0o700) }
         var freed: UInt64 = 0
@@ -188,7 +189,6 @@ struct Collector {
             let status = try links.status(of: entry.bytes)
             if status.linkCount == 1 {
                 try links.unlink(entry.bytes)
-                result.freedBytes += UInt64(status.size)
             } else {
                 actual += status.size
                 unshared += (Int64(status.linkCount) - 1) * status.size

@@ -43,7 +43,7 @@ public struct Profile: Sendable {
                 let created = try here.status(of: file).modified.seconds
                 all.append(Generation(number: number, link: file, path: path, created: created))
             }
-            let current = try here.exists(link) ? here.readLinkText(link) : ""
+            let current = try here.statusIfPresent(of: link) == nil ? "" : here.readLinkText(link)
             return (
                 all.sorted { $0.number < $1.number }, number(of: current.split(separator: "/").last.map(String.init) ?? "")
             )

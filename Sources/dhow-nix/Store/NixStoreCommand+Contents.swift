@@ -106,7 +106,7 @@ extension NixStoreCommand {
     func restore() throws {
         guard words.count == 1 else { throw UsageError("only one argument allowed") }
         let target = try StoreSession.absolute(words[0])
-        guard !FileDescriptor.currentDirectory.exists(target) else {
+        guard try FileDescriptor.currentDirectory.statusIfPresent(of: target) == nil else {
             throw StoreError(.badArchive, "path '\(target)' exists already")
         }
         var reader = NARReader(input: StoreSession.readInput)

@@ -1,4 +1,5 @@
 import JSON
+import Kernel
 import NixLocalStore
 import NixStore
 
@@ -23,20 +24,23 @@ struct StoreListing {
             throw StoreError(.notValid, "path '\(session.directory.print(path))' is not valid")
         }
         let file = session.store.layout.file(path) + rest
+        guard try FileDescriptor.currentDirectory.statusIfPresent(of: file) != nil else {
+            throw StoreError(.badStorePath, "path '\(session.directory.print(path))\(rest)' does not exist")
+        }
         if json {
-            return Output.standard.write(try self.json(file, recurses: true).serialized() + "\n")
+            return Output.standard.write(try self.json(file).serialized() + "\n")
         }
         if try source.kind(of: file) == .directory, !showsDirectory {
             try list(file, "")
         } else {
-            try line(file, rest.isEmpty ? "." : "./" + (rest.split(separator: "/").last ?? ""))
+            try line(file, rest.split(separator: "/").last.map(String.init) ?? ".")
         }
     }
 
     private func list(_ directory: String, _ relative: String) throws {
         for name in try source.names(in: directory).sorted() {
             let file = directory + "/" + name.description
-            let shown = relative.isEmpty ? (isLong || isRecursive ? "./" + name.description : name.description) : relative + "/" + name.description
+            let shown = (relative.isEmpty ? "." : relative) + "/" + name.description
             try line(file, shown)
             if isRecursive, try source.kind(of: file) == .directory { try list(file, shown) }
         }
@@ -68,13 +72,12 @@ struct StoreListing {
         return size
     }
 
-    private func json(_ file: String, recurses: Bool) throws -> JSONValue {
+    private func json(_ file: String) throws -> JSONValue {
         switch try source.kind(of: file) {
         case .directory:
-            guard recurses else { return ["type": "directory"] }
             var entries: [(String, JSONValue)] = []
             for name in try source.names(in: file).sorted() {
-                let value = try json(file + "/" + name.description, recurses: isRecursive)
+                let value = isRecursive ? try json(file + "/" + name.description) : [:]
                 entries.append((name.description, value))
             }
             return ["type": "directory", "entries": .object(JSONObject(entries))]
