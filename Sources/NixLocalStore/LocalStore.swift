@@ -89,7 +89,21 @@ public final class LocalStore: Store {
             }
             try lock.lock(.shared)
         }
+        reserveSpace(layout)
         return lock
+    }
+
+    /// Keeps room in the file system, as Nix does, that a collection gives up first: on a full disk the database could
+    /// not be written to, and so nothing be deleted.
+    private static func reserveSpace(_ layout: StoreLayout) {
+        let name = layout.database + "/reserved"
+        let here = FileDescriptor.currentDirectory
+        guard !here.exists(name) else { return }
+        // Where there is no room for it any more, the store is still of use.
+        do {
+            let file = try here.open(name, [.writeOnly, .create, .exclusive], mode: 0o600)
+            try file.allocate(length: 8 << 20)
+        } catch { try? here.unlinkIfPresent(name) }
     }
 
     /// - Returns: whether there is a database, of the version that this module knows.

@@ -59,7 +59,8 @@ public struct StoreLayout: Sendable, Hashable {
         }
         guard name == "auto" || name.isEmpty else {
             throw StoreError(
-                .unusableStore, "don't know how to open the Nix store '\(name)'; a local store is 'local' or a directory")
+                .unusableStore,
+                "don't know how to open the Nix store '\(name)'; a local store is 'local' or a directory")
         }
         let usual = machine(environment)
         let here = FileDescriptor.currentDirectory

@@ -108,8 +108,11 @@ extension LocalStore {
                     throw error
                 }
             } catch let error as KernelError {
+                let isFull = error.code == .noSpace || error.code == .quotaExceeded
                 throw StoreError(
-                    .system(error.code.rawValue), "adding '\(directory.print(path))' to the store: \(error)")
+                    .system(error.code.rawValue),
+                    "adding '\(directory.print(path))' to the store: \(error)"
+                        + (isFull ? "; make room with 'dhow nix gc'" : ""))
             }
         }
     }

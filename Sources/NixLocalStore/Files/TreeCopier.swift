@@ -36,7 +36,7 @@ struct TreeCopier {
             guard failure == nil else { return }
             do throws(KernelError) { try file.writeAll(bytes) } catch { failure = error }
         }
-        if let failure { throw failure }
+        if let failure { throw KernelError(failure.code, "write", target) }
         try file.close()
     }
 }

@@ -45,7 +45,8 @@ public struct Profile: Sendable {
             }
             let current = try here.statusIfPresent(of: link) == nil ? "" : here.readLinkText(link)
             return (
-                all.sorted { $0.number < $1.number }, number(of: current.split(separator: "/").last.map(String.init) ?? "")
+                all.sorted { $0.number < $1.number },
+                number(of: current.split(separator: "/").last.map(String.init) ?? "")
             )
         }
     }
@@ -83,7 +84,8 @@ public struct Profile: Sendable {
         let lock = try lock()
         return try withExtendedLifetime(lock) {
             let (all, current) = try generations()
-            let target = number.map { wanted in all.first { $0.number == wanted } }
+            let target =
+                number.map { wanted in all.first { $0.number == wanted } }
                 ?? all.last { $0.number < current ?? Int.max }
             guard let target else {
                 throw StoreError(

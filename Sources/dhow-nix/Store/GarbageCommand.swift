@@ -59,7 +59,8 @@ enum GarbageCommand {
             if case .findDead = collection.action { isDry = true } else { isDry = false }
             if !isDry {
                 for profile in try session.store.profiles() {
-                    let gone = try age.map { try profile.delete(olderThan: currentTime() - $0 * 86400) }
+                    let gone =
+                        try age.map { try profile.delete(olderThan: currentTime() - $0 * 86400) }
                         ?? profile.deleteOld()
                     for number in gone {
                         StoreSession.say("removing generation \(number) of '\(profile.link)'")

@@ -30,7 +30,8 @@ extension NixStoreCommand {
                 guard try session.store.isValid(output) else {
                     throw StoreError(
                         .notValid,
-                        "output '\(name)' of '\(session.directory.print(path))' is not valid, and nothing here builds it")
+                        "output '\(name)' of '\(session.directory.print(path))' is not valid, and nothing here builds it"
+                    )
                 }
                 results.append(output)
             }
@@ -159,7 +160,8 @@ extension NixStoreCommand {
             Output.standard.write("export \(name); \(name)=\(Self.quoted(value.description))\n")
         }
         Output.standard.write(
-            "export _args; _args='\(derivation.arguments.map { Self.quoted($0.description) }.joined(separator: " "))'\n")
+            "export _args; _args='\(derivation.arguments.map { Self.quoted($0.description) }.joined(separator: " "))'\n"
+        )
     }
 
     private static func quoted(_ text: String) -> String {

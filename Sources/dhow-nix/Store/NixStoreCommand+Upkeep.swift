@@ -82,7 +82,8 @@ extension NixStoreCommand {
         var isSound = true
         for path in try words.map(session.object) {
             let info = try session.store.requireInfo(of: path)
-            let found = try Hash(info.narHash.algorithm, archiveOf: session.store.layout.file(path), in: DirectorySource())
+            let found = try Hash(
+                info.narHash.algorithm, archiveOf: session.store.layout.file(path), in: DirectorySource())
             guard found != info.narHash else { continue }
             StoreSession.say(
                 "path '\(session.directory.print(path))' was modified! expected hash "

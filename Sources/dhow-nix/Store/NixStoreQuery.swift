@@ -111,7 +111,8 @@ struct NixStoreQuery {
                 "\"\(path)\" [label = \"\(path.name)\", shape = box, style = filled, fillcolor = \"#ff0000\"];\n")
             for reference in try store.references(of: path).sorted() where reference != path {
                 pending.insert(reference)
-                Output.standard.write("\"\(reference)\" -> \"\(path)\" [color = \"\(colours[edges % colours.count])\"];\n")
+                Output.standard.write(
+                    "\"\(reference)\" -> \"\(path)\" [color = \"\(colours[edges % colours.count])\"];\n")
                 edges += 1
             }
         }
