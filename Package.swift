@@ -18,7 +18,7 @@ let selfContained: [LinkerSetting] = [
             + ["--as-needed", "--no-export-dynamic"].flatMap { ["-Xlinker", $0] })
 ]
 
-// What the archive of Foundation, which GRDB imports, needs in turn: only modules compiled for a static build say so
+// What the archive of Foundation, which GRDB and swift-crypto import, needs in turn: only modules compiled for a static build say so
 // themselves.
 let foundation: [LinkerSetting] = [
     .unsafeFlags(
@@ -27,14 +27,6 @@ let foundation: [LinkerSetting] = [
                 "Foundation", "FoundationInternationalization", "FoundationEssentials", "CoreFoundation",
                 "_FoundationICU", "_FoundationCShims", "_FoundationCollections",
             ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
-]
-
-// The same of FoundationEssentials, which swift-crypto imports.
-let foundationEssentials: [LinkerSetting] = [
-    .unsafeFlags(
-        (["--start-group"]
-            + ["FoundationEssentials", "_FoundationCShims", "_FoundationCollections", "swiftSynchronization"]
-            .map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
 let package = Package(
@@ -161,6 +153,9 @@ let package = Package(
         .target(name: "CNixSupport"),
         .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
         .target(
+            name: "NixLocalStore",
+            dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(
             name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
             swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
 
@@ -180,8 +175,8 @@ let package = Package(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
-            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore"],
-            linkerSettings: selfContained + foundationEssentials),
+            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "Kernel", "JSON"],
+            linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         .executableTarget(
             name: "dhow-copy", dependencies: ["CopyCommands"], linkerSettings: selfContained + foundationEssentials),
@@ -206,6 +201,7 @@ let package = Package(
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
         .testTarget(name: "ContainerNetworkTests", dependencies: ["ContainerNetwork", "Kernel", "CKernel"]),
         .testTarget(name: "NixStoreTests", dependencies: ["NixStore"]),
+        .testTarget(name: "NixLocalStoreTests", dependencies: ["NixLocalStore", "NixStore", "Kernel"]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),

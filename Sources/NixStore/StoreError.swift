@@ -1,4 +1,4 @@
-/// What is wrong with a hash, a path, an archive or a derivation.
+/// What is wrong with a hash, a path, an archive, a derivation or a store.
 public struct StoreError: Error, Sendable, CustomStringConvertible {
     public enum Code: Sendable {
         /// A hash that cannot be read, or is of another kind than it should be.
@@ -9,6 +9,18 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case badArchive
         /// A derivation's text that cannot be read.
         case badDerivation
+        /// An object that is not valid in the store, or a name for one that the store does not have.
+        case notValid
+        /// Bytes that are not what their hash or size says.
+        case mismatch
+        /// No trusted key has signed it.
+        case notSigned
+        /// Something that other objects or roots need.
+        case stillInUse
+        /// A database that is damaged, missing or of another version.
+        case badDatabase
+        /// A store that cannot be opened or written to by this user.
+        case unusableStore
         /// The operating system said no.
         case system(Int32)
     }

@@ -16,6 +16,8 @@ enum EvalCommand {
           --arg NAME EXPR, --argstr NAME TEXT
                                   arguments for functions on the way
           -I PATH                 where <...> looks
+          --read-only             work out store paths without writing to the store
+          --store DIR             a store other than the machine's
           --impure                allow the environment, the time, other files
           --show-trace            the whole trace of an error
 
@@ -57,6 +59,7 @@ enum EvalCommand {
         // As in Nix, an expression of the command line sees nothing that is not in it.
         if case .expression = source, !settings.isImpure { settings.evaluation.isPure = true }
         settings.finish(host)
+        let writer = try settings.host(isReadOnly: settings.isReadOnly)
         var evaluation = Evaluation(source)
         evaluation.attributePath = attribute
         evaluation.arguments = settings.arguments
@@ -64,7 +67,7 @@ enum EvalCommand {
         evaluation.format = format
         evaluation.isStrict = isStrict
         evaluation.settings = settings.evaluation
-        var text = try evaluation.run(on: host).get()
+        var text = try evaluation.run(on: writer).get()
         if case .raw = format {} else { text.append(0x0A) }
         Output.standard.write(text)
     }

@@ -14,6 +14,9 @@ enum InstantiateCommand {
           --no-location           leave positions out of XML
           -E, --expr              the files are expressions
           -A, --attr PATH         what to choose from the value
+          --read-write-mode       let evaluating with '--eval' write to the store
+          --add-root LINK         make the derivation a root, with a link
+          --store DIR             a store other than the machine's
           --find-file             print where <FILE> is
           --arg NAME EXPR, --argstr NAME TEXT, -I PATH, --show-trace, --pure-eval, --restrict-eval
 
@@ -29,6 +32,7 @@ enum InstantiateCommand {
         var (evaluates, parses, finds) = (false, false, false)
         var (isStrict, showsLocations) = (false, true)
         var format: Evaluation.Format?
+        var root: String?
         while let item = rest.next() {
             switch item {
             case .word(let word): words.append(word)
@@ -45,7 +49,7 @@ enum InstantiateCommand {
                 case "--no-location": showsLocations = false
                 case "-E", "--expr": isExpression = true
                 case "-A", "--attr": paths.append(try rest.value(of: option))
-                case "--add-root": _ = try rest.value(of: option)
+                case "--add-root": root = try rest.value(of: option)
                 case "--indirect": break
                 default:
                     guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
@@ -59,6 +63,9 @@ enum InstantiateCommand {
         if parses { chosen = .parsed }
         if evaluates { chosen = format ?? .classic }
         if case .xml = chosen { chosen = .xml(showsLocations: showsLocations) }
+        let onlyReads = settings.isReadOnly || (evaluates || parses) && !settings.isReadWrite
+        let writer = try settings.host(isReadOnly: onlyReads)
+        var rootCount = 0
         for word in words {
             for path in paths.isEmpty ? [""] : paths {
                 var evaluation = Evaluation(source(word, isExpression: isExpression, host))
@@ -67,7 +74,12 @@ enum InstantiateCommand {
                 evaluation.format = chosen
                 evaluation.isStrict = isStrict
                 evaluation.settings = settings.evaluation
-                var text = try evaluation.run(on: host).get()
+                var text = try evaluation.run(on: writer).get()
+                if case .derivationPath = chosen, let root, let writer = writer as? StoreHost {
+                    rootCount += 1
+                    text = try writer.addRoots(
+                        text, root: Settings.absolute(root, host), count: rootCount)
+                }
                 switch chosen {
                 case .raw, .xml: break
                 default: text.append(0x0A)

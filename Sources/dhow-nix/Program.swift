@@ -1,6 +1,7 @@
 import NixLanguage
 
-/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-hash`.
+/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-store`,
+/// `nix-hash`.
 struct Program {
     let arguments: [String]
 
@@ -9,6 +10,7 @@ struct Program {
         let rest = Array(arguments.dropFirst())
         switch name {
         case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
+        case "nix-store": return run(NixStoreCommand.run, rest, called: name)
         case "nix-hash": return run(HashCommand.run, rest, called: name)
         default: break
         }
@@ -18,6 +20,11 @@ struct Program {
         switch verb {
         case "eval": return run(EvalCommand.run, options, called: called)
         case "instantiate": return run(InstantiateCommand.run, options, called: called)
+        case "store": return run(StoreCommand.run, options, called: called)
+        case "path-info": return run(PathInfoCommand.run, options, called: called)
+        case "derivation": return run(DerivationCommand.run, options, called: called)
+        case "show-derivation": return run(DerivationCommand.show, options, called: called)
+        case "gc": return run(GarbageCommand.run, options, called: called)
         case "hash": return run(HashCommand.run, options, called: called)
         case "", "help", "--help", "-h":
             Output.standard.write(Self.help)
@@ -40,6 +47,8 @@ struct Program {
         } catch let error as HelpRequest {
             Output.standard.write(error.text)
             return 0
+        } catch is Quiet {
+            return 1
         } catch {
             let text = String(describing: error)
             let whole = Array((text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n").utf8)
@@ -54,6 +63,10 @@ struct Program {
         Commands:
           eval         Evaluate an expression and print its value, as 'nix eval'
           instantiate  Evaluate or parse files, as 'nix-instantiate'
+          store        Work on a store, as 'nix store' and 'nix-store'
+          path-info    Print what a store knows of objects, as 'nix path-info'
+          derivation   Print derivations as JSON, as 'nix derivation show'
+          gc           Collect garbage
           hash         Print or convert hashes, as 'nix-hash'
 
         Each has '--help'.

@@ -8,6 +8,12 @@ struct Settings {
     var arguments: [(name: String, value: Evaluation.Argument)] = []
     /// Whether that was asked for.
     var isImpure = false
+    /// Whether paths are worked out without writing anything.
+    var isReadOnly = false
+    /// Whether `--read-write-mode` was given.
+    var isReadWrite = false
+    /// Which store: what `--store` says.
+    var storeName: String?
 
     /// Takes an option if it is one of these.
     mutating func take(_ option: String, _ rest: inout Arguments) throws -> Bool {
@@ -47,7 +53,10 @@ struct Settings {
         case "--option":
             let name = try rest.value(of: option)
             try set(name, try rest.value(of: option))
-        case "--quiet", "-v", "--verbose", "--read-write-mode", "--readonly-mode", "--offline", "--refresh": break
+        case "--store": storeName = try rest.value(of: option)
+        case "--read-only", "--readonly-mode": isReadOnly = true
+        case "--read-write-mode": isReadWrite = true
+        case "--quiet", "-v", "--verbose", "--offline", "--refresh": break
         default: return false
         }
         return true

@@ -108,6 +108,9 @@ public struct NARReader {
         try visitor.leaveDirectory(path)
     }
 
+    /// How many bytes after the archive's end have been taken from the input.
+    public var excess: Int { buffer.count - at }
+
     // MARK: The stream
 
     private mutating func refill() throws {

@@ -1,0 +1,181 @@
+import Kernel
+import NixLocalStore
+import NixStore
+
+// Operations that bring objects in and out.
+extension NixStoreCommand {
+    func realise(_ session: StoreSession) throws {
+        var results: [StorePath] = []
+        for word in words {
+            // DERIVATION!OUTPUT,OUTPUT
+            let parts = word.split(separator: "!", maxSplits: 1)
+            let path = try session.object(String(parts.first ?? ""))
+            guard path.isDerivation else {
+                guard try session.store.isValid(path) else {
+                    throw StoreError(
+                        .notValid,
+                        "path '\(session.directory.print(path))' does not exist and cannot be created")
+                }
+                results.append(path)
+                continue
+            }
+            let wanted = parts.count > 1 ? parts[1].split(separator: ",").map(String.init) : nil
+            let derivation = try session.store.derivation(at: path)
+            for name in wanted ?? derivation.outputs.keys.sorted() {
+                guard let output = try derivation.path(of: name, in: session.directory) else {
+                    throw StoreError(
+                        .badDerivation,
+                        "derivation '\(session.directory.print(path))' does not have an output named '\(name)'")
+                }
+                guard try session.store.isValid(output) else {
+                    throw StoreError(
+                        .notValid,
+                        "output '\(name)' of '\(session.directory.print(path))' is not valid, and nothing here builds it"
+                    )
+                }
+                results.append(output)
+            }
+        }
+        if flags.contains("--dry-run") { return }
+        guard let root = values["--add-root"] else {
+            if !results.isEmpty {
+                StoreSession.say(
+                    "warning: you did not specify '--add-root'; the result might be removed by the garbage collector")
+            }
+            return session.print(results)
+        }
+        let base = try StoreSession.absolute(root)
+        for (index, path) in results.enumerated() {
+            let link = index == 0 ? base : "\(base)-\(index + 1)"
+            try session.store.addRoot(link, to: path)
+            Output.standard.write(link + "\n")
+        }
+    }
+
+    // MARK: Adding
+
+    func add(_ session: StoreSession) throws {
+        for word in words {
+            let file = try StoreSession.absolute(word)
+            session.print([try session.store.addTree(name: Self.name(of: file), path: file)])
+        }
+    }
+
+    func addFixed(_ session: StoreSession) throws {
+        guard let name = words.first else { throw UsageError("first argument must be hash algorithm") }
+        let algorithm = try Self.algorithm(name)
+        let method = flags.contains("--recursive") ? IngestionMethod.recursive : .flat
+        for word in words.dropFirst() {
+            let file = try StoreSession.absolute(word)
+            session.print([
+                try session.store.addTree(name: Self.name(of: file), path: file, method: method, algorithm: algorithm)
+            ])
+        }
+    }
+
+    func printFixedPath() throws {
+        guard words.count == 3 else { throw UsageError("'--print-fixed-path' requires three arguments") }
+        let hash = try Hash(parsing: words[1], algorithm: try Self.algorithm(words[0]))
+        let method = flags.contains("--recursive") ? IngestionMethod.recursive : .flat
+        let directory = try settings.layout().directory
+        let path = try directory.makeFixedOutputPath(
+            name: words[2], address: ContentAddress(method: method, hash: hash))
+        Output.standard.write(directory.print(path) + "\n")
+    }
+
+    private static func algorithm(_ name: String) throws(UsageError) -> HashAlgorithm {
+        guard let algorithm = HashAlgorithm(rawValue: name) else {
+            throw UsageError("unknown hash algorithm '\(name)'")
+        }
+        return algorithm
+    }
+
+    static func name(of file: String) -> String { file.split(separator: "/").last.map(String.init) ?? "" }
+
+    // MARK: Streams
+
+    func dump() throws {
+        guard words.count == 1 else { throw UsageError("only one argument allowed") }
+        let file = try settings.layout().file(named: StoreSession.absolute(words[0]))
+        try StoreSession.stream { sink in
+            try withoutActuallyEscaping(sink) { sink in
+                try NARWriter(source: DirectorySource(), output: sink).write(file)
+            }
+        }
+    }
+
+    func restore() throws {
+        guard words.count == 1 else { throw UsageError("only one argument allowed") }
+        let target = try StoreSession.absolute(words[0])
+        guard try FileDescriptor.currentDirectory.statusIfPresent(of: target) == nil else {
+            throw StoreError(.badArchive, "path '\(target)' exists already")
+        }
+        var reader = NARReader(input: StoreSession.readInput)
+        var unpacker = NARUnpacker(at: target, permissions: .usual)
+        try reader.read(&unpacker)
+    }
+
+    func export(_ session: StoreSession) throws {
+        let paths = Set(try words.map(session.object))
+        try StoreSession.stream { sink in try session.store.export(paths, to: sink) }
+    }
+
+    func importObjects(_ session: StoreSession) throws {
+        session.print(
+            try session.store.importObjects(checkSignatures: false, input: StoreSession.readInput))
+    }
+
+    // MARK: The database
+
+    func dumpDatabase(_ session: StoreSession) throws {
+        let paths =
+            words.isEmpty ? Array(try session.store.allValidPaths()).sorted() : try words.map(session.object)
+        let infos = try paths.map(session.store.requireInfo)
+        Output.standard.write(ValidityText.write(infos, in: session.directory))
+    }
+
+    func register(_ session: StoreSession, hasHashes: Bool, replaces: Bool) throws {
+        let text = String(decoding: Output.readInput(), as: UTF8.self)
+        let infos = try ValidityText.read(text, hasHashes: hasHashes, in: session.directory) { path in
+            var metadata = CanonicalMetadata()
+            try metadata.apply(to: session.store.layout.file(path))
+            return try Hash.andSize(archiveOf: session.store.layout.file(path))
+        }
+        let known = try session.store.validPaths(among: infos.map(\.path))
+        let now = currentTime()
+        try session.store.register(
+            infos.filter { replaces || !known.contains($0.path) }.map { info in
+                var info = info
+                info.registrationTime = now
+                return info
+            })
+    }
+
+    // MARK: Derivations
+
+    func printEnvironment(_ session: StoreSession) throws {
+        guard words.count == 1 else { throw UsageError("'--print-env' requires one derivation store path") }
+        let derivation = try session.store.derivation(at: try session.object(words[0]))
+        for (name, value) in derivation.environment.sorted(by: { $0.key < $1.key }) {
+            Output.standard.write("export \(name); \(name)=\(Self.quoted(value.description))\n")
+        }
+        Output.standard.write(
+            "export _args; _args='\(derivation.arguments.map { Self.quoted($0.description) }.joined(separator: " "))'\n"
+        )
+    }
+
+    private static func quoted(_ text: String) -> String {
+        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+
+    func readLogs(_ session: StoreSession) throws {
+        for word in words {
+            let path = try session.object(word)
+            guard let log = try session.store.buildLog(of: path) else {
+                throw StoreError(
+                    .notValid, "build log of derivation '\(session.directory.print(path))' is not available")
+            }
+            Output.standard.write(log)
+        }
+    }
+}

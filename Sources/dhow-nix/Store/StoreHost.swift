@@ -1,0 +1,124 @@
+import Kernel
+import NixLanguage
+import NixLocalStore
+import NixStore
+
+/// The host of an evaluation that writes to a store: texts, sources and derivations become objects.
+///
+/// The store is opened when something is first asked of it, so that an evaluation that needs none starts without.
+class StoreHost: LocalHost {
+    let layout: StoreLayout
+    private let options: LocalStore.Options
+    private var opened: LocalStore?
+    /// Derivations of this evaluation, so that none is read back.
+    private var known: [StorePath: Derivation] = [:]
+    /// Makes outputs that are not valid; without it they are an error.
+    var build: ((LocalStore, [(derivation: StorePath, output: String)]) throws -> Void)?
+
+    init(layout: StoreLayout, options: LocalStore.Options = LocalStore.Options()) {
+        self.layout = layout
+        self.options = options
+        super.init(store: layout.directory)
+    }
+
+    func localStore() throws -> LocalStore {
+        if let opened { return opened }
+        let store = try LocalStore(layout, options: options)
+        opened = store
+        return store
+    }
+
+    // MARK: Files
+
+    // A store below another root has its files elsewhere than their names say.
+    override func kind(of path: String) throws -> FileKind? { try super.kind(of: layout.file(named: path)) }
+    override func readFile(_ path: String) throws -> [UInt8] { try super.readFile(layout.file(named: path)) }
+    override func readDirectory(_ path: String) throws -> [(name: ByteString, kind: FileKind?)] {
+        try super.readDirectory(layout.file(named: path))
+    }
+    override func readLink(_ path: String) throws -> String { try super.readLink(layout.file(named: path)) }
+    override var archiveSource: any NARSource { StoreSource(layout: layout) }
+
+    // MARK: The store
+
+    override func isValid(_ path: StorePath) -> Bool { (try? localStore().isValid(path)) ?? false }
+
+    override func references(of path: StorePath) throws -> Set<StorePath> {
+        try localStore().info(of: path)?.references ?? []
+    }
+
+    override func addText(name: String, contents: [UInt8], references: Set<StorePath>) throws -> StorePath {
+        try localStore().addText(name: name, contents: contents, references: references)
+    }
+
+    override func addTree(
+        name: String, path: String, method: IngestionMethod, accepts: ((String) throws -> Bool)?
+    ) throws -> StorePath {
+        guard try kind(of: path) != nil else { throw HostError(.missing, "path '\(path)' does not exist") }
+        return try localStore().addTree(
+            name: name, path: path, method: method, from: archiveSource, accepts: accepts ?? { _ in true })
+    }
+
+    override func addDerivation(_ derivation: Derivation) throws -> StorePath {
+        let path = try localStore().addDerivation(derivation)
+        known[path] = derivation
+        return path
+    }
+
+    override func derivation(at path: StorePath) throws -> Derivation {
+        if let derivation = known[path] { return derivation }
+        let derivation = try localStore().derivation(at: path)
+        known[path] = derivation
+        return derivation
+    }
+
+    override func realise(_ outputs: [(derivation: StorePath, output: String)]) throws {
+        let store = try localStore()
+        let missing = try outputs.filter { derivation, output in
+            guard let path = try self.derivation(at: derivation).path(of: output, in: store.directory) else {
+                return true
+            }
+            return try !store.isValid(path)
+        }
+        guard let first = missing.first else { return }
+        guard let build else {
+            throw HostError(
+                .failed,
+                "cannot build '\(store.directory.print(first.derivation))^\(first.output)' during evaluation: "
+                    + "its output is not valid, and nothing here builds")
+        }
+        try build(store, missing)
+    }
+
+    // MARK: Roots
+
+    /// Makes roots of the derivations in `text`, a line each, and gives the lines that name them.
+    func addRoots(_ text: [UInt8], root: String, count: Int) throws -> [UInt8] {
+        let store = try localStore()
+        var lines: [String] = []
+        for line in text.split(separator: 0x0A) {
+            let path = String(decoding: line, as: UTF8.self)
+            let number = count + lines.count
+            let link = number == 1 ? root : "\(root)-\(number)"
+            try store.addRoot(link, to: store.directory.parse(path))
+            lines.append(link)
+        }
+        return Array(lines.joined(separator: "\n").utf8)
+    }
+}
+
+/// This machine's files, with those of a store where they are.
+struct StoreSource: NARSource {
+    let layout: StoreLayout
+    private let files = DirectorySource()
+
+    init(layout: StoreLayout) { self.layout = layout }
+
+    func kind(of path: String) throws -> FileKind { try files.kind(of: layout.file(named: path)) }
+    func isExecutable(_ path: String) throws -> Bool { try files.isExecutable(layout.file(named: path)) }
+    func target(ofLink path: String) throws -> [UInt8] { try files.target(ofLink: layout.file(named: path)) }
+    func names(in path: String) throws -> [ByteString] { try files.names(in: layout.file(named: path)) }
+    func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
+        try files.read(layout.file(named: path), size: size, body: body)
+    }
+}
