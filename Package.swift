@@ -18,8 +18,8 @@ let selfContained: [LinkerSetting] = [
             + ["--as-needed", "--no-export-dynamic"].flatMap { ["-Xlinker", $0] })
 ]
 
-// What the archive of Foundation, which GRDB and swift-crypto import, needs in turn: only modules compiled for a static build say so
-// themselves.
+// What the archive of Foundation, which GRDB and swift-crypto import, needs in turn: only modules compiled for a static
+// build say so themselves.
 let foundation: [LinkerSetting] = [
     .unsafeFlags(
         (["--start-group"]
@@ -27,6 +27,14 @@ let foundation: [LinkerSetting] = [
                 "Foundation", "FoundationInternationalization", "FoundationEssentials", "CoreFoundation",
                 "_FoundationICU", "_FoundationCShims", "_FoundationCollections",
             ].map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
+]
+
+// The same of FoundationEssentials, for programs without GRDB.
+let foundationEssentials: [LinkerSetting] = [
+    .unsafeFlags(
+        (["--start-group"]
+            + ["FoundationEssentials", "_FoundationCShims", "_FoundationCollections", "swiftSynchronization"]
+            .map { "-l" + $0 } + ["--end-group"]).flatMap { ["-Xlinker", $0] })
 ]
 
 let package = Package(

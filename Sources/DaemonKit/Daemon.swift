@@ -1,6 +1,7 @@
 import Engine
 import EngineAPI
 import Glibc
+import JSON
 import Kernel
 import Logging
 import NIOCore
@@ -94,10 +95,20 @@ final class Daemon: Sendable {
     /// Takes over what may change while the daemon runs.
     func reload(_ new: DaemonConfiguration) {
         DaemonLog.setLevel(new.logLevel)
-        running.withLock { running in
-            running?.api.settings.set(labels: new.engine.labels, debug: new.engine.debug)
-        }
-        logger.info("Reloaded configuration: labels, debug, log-level; everything else needs a restart")
+        let running = running.withLock { $0 }
+        let registries = new.engine.registries
+        running?.api.settings.set(labels: new.engine.labels, debug: new.engine.debug)
+        running?.engine.reconfigureRegistries(registries)
+        func list(_ values: [String]) -> String { JSONValue.array(values.map { .string($0) }).serialized() }
+        running?.engine.postReload([
+            "debug": "\(new.engine.debug)", "labels": list(new.engine.labels), "live-restore": "true",
+            "registry-mirrors": list(registries.mirrors), "insecure-registries": list(registries.insecureRegistries),
+            "max-concurrent-downloads": "\(registries.maximumDownloads)",
+            "max-concurrent-uploads": "\(registries.maximumUploads)",
+            "max-download-attempts": "\(registries.maximumAttempts)",
+        ])
+        logger.info(
+            "Reloaded configuration: labels, debug, log-level, registries and proxies; everything else needs a restart")
     }
 
     /// Asks the main thread to stop the daemon once nobody has needed it for `limit`.

@@ -37,7 +37,8 @@ public final class ContainerEngine: Sendable {
     let execs = ExecRegistry()
     let events = EventBus()
     let users = UserCache()
-    let registries: RegistryClient
+    /// The client of registries, and those that it replaced: transfers may still go on over their connections.
+    private let registryClients: Mutex<(current: RegistryClient, earlier: [RegistryClient])>
     /// One pull fetches a blob, however many want it.
     let blobLocks = AsyncKeyedLock()
     /// Its lock on the data root lasts as long as it is open.
@@ -80,7 +81,7 @@ public final class ContainerEngine: Sendable {
         cgroups = try CgroupHost.current()
         cgroupDriver = try Self.chooseCgroupDriver(configuration, host)
         seccompProfile = try Self.loadSeccompProfile(configuration)
-        registries = RegistryClient(configuration.registries)
+        registryClients = Mutex((RegistryClient(configuration.registries), []))
     }
 
     private static func chooseCgroupDriver(
@@ -147,9 +148,29 @@ public final class ContainerEngine: Sendable {
             }
         }
         try? await work.run { try (self.store.database as? DatabasePool)?.close() }
-        await registries.shutdown()
+        let (client, earlier) = registryClients.withLock { $0 }
+        for client in earlier + [client] { await client.shutdown() }
         await work.shutdown()
         try? rootLock.close()
+    }
+
+    var registries: RegistryClient { registryClients.withLock { $0.current } }
+
+    /// Reaches registries in another way from now on; what goes on already goes on as it began.
+    public func reconfigureRegistries(_ configuration: RegistryConfiguration) {
+        registryClients.withLock { clients in
+            guard configuration != clients.current.configuration else { return }
+            clients.earlier.append(clients.current)
+            clients.current = RegistryClient(configuration)
+        }
+    }
+
+    /// Tells those who listen to events that the daemon has taken over a new configuration.
+    /// - Parameter attributes: the settings that can be changed, and their values.
+    public func postReload(_ attributes: [String: String]) {
+        var attributes = attributes
+        attributes["name"] = host.hostname
+        events.post(type: "daemon", action: "reload", id: instanceID, attributes: attributes)
     }
 
     /// Whether the daemon is about to leave: nothing is started any more.

@@ -12,6 +12,53 @@ import Testing
         try Images.load(into: daemon)
     }
 
+    @Test func importFromAnAddress() throws {
+        let scratch = try ScratchDirectory()
+        try Shell.sh("cd '\(scratch.path)' && mkdir t && echo there > t/file && tar -C t -cf t.tar .")
+        let port = try FreePort.find()
+        let server = try Child(["python3", "-c", Self.webServer, "\(port)", scratch.file("t.tar")])
+        #expect(eventually { server.stdout.contains("ready") }, "\(server.stderr)")
+        let url = "http://127.0.0.1:\(port)"
+        let imported = try daemon.check("import", "-c", "CMD [\"x\"]", "\(url)/moved", "fetched:1").lines
+        #expect(imported.first == "Downloading from \(url)/moved")
+        #expect(imported.last?.hasPrefix("sha256:") == true, "\(imported)")
+        #expect(
+            try daemon.check("image", "inspect", "-f", "{{.Id}} {{.Config.Cmd}}", "fetched:1").text
+                == "\(imported.last ?? "") [x]")
+        #expect(try daemon.docker("import", "\(url)/file", "fetched:2").status == 0)
+        let images = try daemon.check("images", "-aq").lines.count
+        for (path, reason) in [("/nothing", "404"), ("/cut", "unexpected EOF"), ("/circle", "10 redirects")] {
+            let failed = try daemon.dhow("import", url + path, "broken:1")
+            #expect(failed.status == 1 && failed.stderr.contains(reason), "\(failed)")
+        }
+        let nobody = try daemon.dhow("import", "http://127.0.0.1:1/file")
+        #expect(nobody.status == 1 && nobody.stderr.contains("connection refused"), "\(nobody)")
+        #expect(try daemon.check("images", "-aq").lines.count == images)
+        try daemon.check("rmi", "fetched:1", "fetched:2")
+        withExtendedLifetime(server) {}
+    }
+
+    private static let webServer = """
+        import http.server, sys
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = open(sys.argv[2], "rb").read()
+                if self.path in ("/moved", "/circle"):
+                    self.send_response(302)
+                    self.send_header("Location", "/file" if self.path == "/moved" else "/circle")
+                    self.send_header("Content-Length", "0")
+                    return self.end_headers()
+                if self.path == "/nothing": return self.send_error(404)
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[:1000] if self.path == "/cut" else body)
+            def log_message(self, *arguments): pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+        print("ready", flush=True)
+        server.serve_forever()
+        """
+
     @Test func listInspectHistoryTagRemove() throws {
         let id = try daemon.check("images", "-q", "--no-trunc", Images.busybox).text
         #expect(id.hasPrefix("sha256:") && id.count == 71)

@@ -58,18 +58,20 @@ extension Commands {
             let platform = flags.string("platform", "The image's platform")
             return { context, arguments in
                 let source = arguments[0]
-                if source.hasPrefix("http://") || source.hasPrefix("https://") {
-                    throw ExitStatus(1, "importing from a URL is not supported: fetch it and give the file, or pipe it to 'import -'")
-                }
-                let (descriptor, length) = try Upload.open(source)
-                var query = [("fromSrc", "-")]
+                let isRemote = source.hasPrefix("http://") || source.hasPrefix("https://")
+                var query = [("fromSrc", isRemote ? source : "-")]
                 if arguments.count > 1 { query += try ImageName.query(arguments[1]) }
                 if !message.value.isEmpty { query.append(("message", message.value)) }
                 query += change.value.map { ("changes", $0) }
                 if !platform.value.isEmpty { query.append(("platform", platform.value)) }
-                let stream = try await context.client().upload(
-                    EngineClient.Request("POST", "/images/create", query), from: descriptor, length: length)
-                try await ProgressOutput().show(stream)
+                let request = EngineClient.Request("POST", "/images/create", query)
+                if isRemote {
+                    try await ProgressOutput().show(context.client().stream(request))
+                } else {
+                    let (descriptor, length) = try Upload.open(source)
+                    try await ProgressOutput().show(
+                        context.client().upload(request, from: descriptor, length: length))
+                }
             }
         }
         command.spellings = ["% image import", "% import"]
@@ -107,7 +109,8 @@ extension Commands {
                         let items = try await context.call(
                             "DELETE", "/images/\(image)", parameters, as: [ImageDeleteItem].self)
                         for item in items {
-                            Output.print(item.deleted.isEmpty ? "Untagged: \(item.untagged)" : "Deleted: \(item.deleted)")
+                            Output.print(
+                                item.deleted.isEmpty ? "Untagged: \(item.untagged)" : "Deleted: \(item.deleted)")
                         }
                     } catch let error as EngineClientError where force.value && error.status == 404 {
                         Output.error("\(error)")
@@ -158,7 +161,9 @@ enum Upload {
             guard descriptor >= 0 else { throw ExitStatus(1, "open \(path): \(File.lastError().lowercased())") }
         }
         var info = stat()
-        guard fstat(descriptor, &info) == 0 else { throw ExitStatus(1, "stat \(path): \(File.lastError().lowercased())") }
+        guard fstat(descriptor, &info) == 0 else {
+            throw ExitStatus(1, "stat \(path): \(File.lastError().lowercased())")
+        }
         if info.st_mode & S_IFMT == S_IFDIR { throw ExitStatus(1, "read \(path): is a directory") }
         let isRegular = info.st_mode & S_IFMT == S_IFREG && lseek(descriptor, 0, SEEK_CUR) == 0
         return (descriptor, isRegular ? Int(info.st_size) : nil)

@@ -1,6 +1,7 @@
 import EngineModel
 import JSON
 import OCI
+import Registry
 import Storage
 
 extension ContainerEngine {
@@ -178,6 +179,26 @@ extension ContainerEngine {
                 } catch {
                     continuation.finish(throwing: EngineError(wrapping: error))
                 }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+
+    /// Imports an archive from the web. As Docker has it, an address without a scheme is one of `http`.
+    public func importImage(
+        fromAddress text: String, options: ImageImportOptions
+    ) async throws -> AsyncThrowingStream<ProgressMessage, any Error> {
+        let address = text.contains("://") ? text : "http://" + text
+        let file: WebFile
+        do { file = try await registries.download(address) } catch { throw EngineError(wrapping: error) }
+        let imported = try await importImage(from: file, options: options)
+        return AsyncThrowingStream { continuation in
+            let task = Task {
+                do {
+                    continuation.yield(.status("Downloading from \(address)"))
+                    for try await message in imported { continuation.yield(message) }
+                    continuation.finish()
+                } catch { continuation.finish(throwing: error) }
             }
             continuation.onTermination = { _ in task.cancel() }
         }

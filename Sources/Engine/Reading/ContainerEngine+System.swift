@@ -66,7 +66,7 @@ extension ContainerEngine {
         info.defaultRuntime = "dhow-runtime"
         info.liveRestoreEnabled = true
         info.initBinary = "docker-init"
-        info.registryConfig = configuration.registries.info
+        info.registryConfig = registries.configuration.info
         info.securityOptions = securityOptions
         return info
     }
@@ -88,7 +88,7 @@ extension ContainerEngine {
         info.ncpu = host.cpuCount
         info.memTotal = host.memory
         info.name = host.hostname
-        let proxies = configuration.registries.proxies
+        let proxies = registries.configuration.proxies
         info.httpProxy = proxies.withoutPassword.httpProxy
         info.httpsProxy = proxies.withoutPassword.httpsProxy
         info.noProxy = proxies.noProxy

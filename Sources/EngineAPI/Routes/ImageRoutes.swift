@@ -51,18 +51,16 @@ extension DockerAPI {
             guard let source = query.text("fromSrc") else {
                 throw HTTPFailure(.badRequest, "the query has neither \"fromImage\" nor \"fromSrc\"")
             }
-            guard source == "-" else {
-                throw HTTPFailure(
-                    .notImplemented, "cannot import \(source): fetching is not implemented yet; send the archive itself"
-                )
-            }
             var options = ImageImportOptions()
             options.repository = query["repo"] ?? ""
             options.tag = query["tag"] ?? ""
             options.message = query["message"] ?? ""
             options.changes = query.all("changes")
             options.platform = try request.platform()
-            return try await .progress(try await engine.importImage(from: request.body, options: options))
+            if source == "-" {
+                return try await .progress(try await engine.importImage(from: request.body, options: options))
+            }
+            return try await .progress(try await engine.importImage(fromAddress: source, options: options))
         }
 
         router.post("/images/prune") { [engine] request in

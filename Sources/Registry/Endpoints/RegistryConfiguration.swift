@@ -2,7 +2,7 @@ import NIOCore
 import OCI
 
 /// How registries are reached.
-public struct RegistryConfiguration: Sendable {
+public struct RegistryConfiguration: Sendable, Equatable {
     /// Base URLs that are asked before Docker's own registry.
     public var mirrors: [String] = []
     /// Hosts, hosts with ports, and address ranges (`10.0.0.0/8`) that may be spoken to without TLS, or with certificates
