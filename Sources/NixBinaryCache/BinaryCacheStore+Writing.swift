@@ -96,6 +96,18 @@ extension BinaryCacheStore {
         remember(hash, result)
     }
 
+    public func addSignatures(_ signatures: [String], to path: StorePath) throws {
+        guard var info = try narInfo(of: path) else {
+            throw StoreError(.notFound, "path '\(directory.print(path))' is not in the binary cache '\(address)'")
+        }
+        for signature in signatures where !info.info.signatures.contains(signature) {
+            info.info.signatures.append(signature)
+        }
+        let hash = String(path.hashPart)
+        try objects.put(hash + ".narinfo", Array(info.text(in: directory).utf8))
+        remember(hash, info)
+    }
+
     /// Compresses an archive into a file; it must be what `info` says.
     private func compress(
         _ info: PathInfo, _ archive: (Int) throws -> [UInt8], into path: String

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Nobody is believed: what comes is compared with what was announced while it streams. Whether the announcement itself
 /// can be trusted, its signatures say, which the store that takes an object in checks.
-public final class BinaryCacheStore: Store {
+public final class BinaryCacheStore: SignableStore {
     public let address: CacheAddress
     public let directory: StoreDirectory
     public let cacheInfo: CacheInfo

@@ -10,6 +10,8 @@ struct Program {
         switch name {
         case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
         case "nix-hash": return run(HashCommand.run, rest, called: name)
+        case "nix-store" where rest.first == "--generate-binary-cache-key":
+            return run(KeyCommand.generatePair, Array(rest.dropFirst()), called: name)
         default: break
         }
         let verb = rest.first ?? ""
@@ -19,6 +21,10 @@ struct Program {
         case "eval": return run(EvalCommand.run, options, called: called)
         case "instantiate": return run(InstantiateCommand.run, options, called: called)
         case "hash": return run(HashCommand.run, options, called: called)
+        case "copy": return run(CopyCommand.run, options, called: called)
+        case "key": return run(KeyCommand.run, options, called: called)
+        case "path-info": return run(PathInfoCommand.run, options, called: called)
+        case "store": return run(StoreCommand.run, options, called: called)
         case "", "help", "--help", "-h":
             Output.standard.write(Self.help)
             return verb.isEmpty ? 1 : 0
@@ -55,6 +61,10 @@ struct Program {
           eval         Evaluate an expression and print its value, as 'nix eval'
           instantiate  Evaluate or parse files, as 'nix-instantiate'
           hash         Print or convert hashes, as 'nix-hash'
+          copy         Copy objects between stores and binary caches
+          key          Make keys that sign what binary caches hold
+          path-info    Print what a store knows of objects
+          store        Sign and verify objects, ask a store who it is
 
         Each has '--help'.
 

@@ -4,7 +4,7 @@ import Synchronization
 /// A store that a Nix daemon owns: everything is asked of it through its socket.
 ///
 /// Safe to use from several threads: each request has a connection of its own while it lasts.
-public final class DaemonStore: Store {
+public final class DaemonStore: SignableStore {
     /// Where Nix's own daemon listens, unless `NIX_DAEMON_SOCKET_PATH` says otherwise.
     public static let standardSocket = "/nix/var/nix/daemon-socket/socket"
 
