@@ -45,6 +45,16 @@ enum Threads {
     static func join(_ thread: pthread_t) { pthread_join(thread, nil) }
 }
 
+/// Runs what blocks, as all calls of stores do, on a thread of its own, for callers that are tasks.
+public func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+        do {
+            let thread = try Threads.start { continuation.resume(with: Swift.Result { try body() }) }
+            pthread_detach(thread)
+        } catch { continuation.resume(throwing: error) }
+    }
+}
+
 /// Runs `body` for each of `items` on at most `parallelism` threads, and gives the results in the items' order.
 ///
 /// The first error ends it: what is being done is finished, nothing more is begun, and the error is thrown.
