@@ -108,7 +108,7 @@ import Testing
             let asked = try nix.run("nix", "path-info", "-r", "--store", server.address, name)
             #expect(asked.succeeds, "\(asked.errors)")
             let before = server.requests.count
-            #expect(before == 4)
+            #expect(before >= 4)
             let absent = try memory.addFile("absent", "")
             let cache = try BinaryCacheStore(
                 CacheAddress(server.address), disk: try NarInfoDiskCache(path))

@@ -47,11 +47,24 @@ enum Threads {
 
 /// Runs what blocks, as all calls of stores do, on a thread of its own, for callers that are tasks.
 public func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-    try await withCheckedThrowingContinuation { continuation in
+    try await withTaskExecutorPreference(OwnThreads.shared) { try await OwnThreads.run(body) }
+}
+
+/// Gives each job of a task a thread.
+private final class OwnThreads: TaskExecutor {
+    static let shared = OwnThreads()
+
+    static func run<Result: Sendable>(_ body: @Sendable () throws -> Result) async throws -> Result { try body() }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let unowned = UnownedJob(job)
         do {
-            let thread = try Threads.start { continuation.resume(with: Swift.Result { try body() }) }
-            pthread_detach(thread)
-        } catch { continuation.resume(throwing: error) }
+            pthread_detach(
+                try Threads.start { unowned.runSynchronously(on: OwnThreads.shared.asUnownedTaskExecutor()) })
+        } catch {
+            // No thread to be had: the job must run all the same, here, where it may make others wait.
+            unowned.runSynchronously(on: asUnownedTaskExecutor())
+        }
     }
 }
 
