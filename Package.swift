@@ -173,7 +173,8 @@ let package = Package(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
-            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore", "NixBinaryCache", "Registry", "Kernel", "JSON"],
+            name: "dhow-nix",
+            dependencies: ["NixLanguage", "NixStore", "NixBinaryCache", "Registry", "Kernel", "JSON"],
             linkerSettings: selfContained + foundationEssentials),
 
         // Tests mirror the folders.

@@ -132,7 +132,8 @@ extension BinaryCacheStore {
                 size += UInt64(count)
                 guard size <= narInfo.info.narSize else {
                     throw StoreError(
-                        .badCache, "\(file) is corrupt: it unpacks to more than the \(narInfo.info.narSize) bytes announced")
+                        .badCache,
+                        "\(file) is corrupt: it unpacks to more than the \(narInfo.info.narSize) bytes announced")
                 }
                 hash.update(piece)
                 try sink(piece)

@@ -40,7 +40,8 @@ public final class NarInfoDiskCache: Sendable {
     /// Where Nix of the versions 2.4 to 2.28 has it.
     public static func standardPath(environment: (String) -> String?) -> String? {
         let base =
-            environment("XDG_CACHE_HOME").flatMap { $0.isEmpty ? nil : $0 } ?? environment("HOME").map { $0 + "/.cache" }
+            environment("XDG_CACHE_HOME").flatMap { $0.isEmpty ? nil : $0 }
+            ?? environment("HOME").map { $0 + "/.cache" }
         return base.map { $0 + "/nix/binary-cache-v6.sqlite" }
     }
 
@@ -111,7 +112,9 @@ public final class NarInfoDiskCache: Sendable {
         var info = PathInfo(
             path: try StorePath(hash + "-" + row[1].string), narHash: try Hash(parsing: row[6].string),
             narSize: UInt64(bitPattern: row[7].integer))
-        for reference in row[8].string.split(separator: " ") { info.references.insert(try StorePath(String(reference))) }
+        for reference in row[8].string.split(separator: " ") {
+            info.references.insert(try StorePath(String(reference)))
+        }
         if !row[9].string.isEmpty { info.deriver = try StorePath(row[9].string) }
         info.signatures = row[10].string.split(separator: " ").map(String.init)
         info.contentAddress = row[11].string.isEmpty ? nil : row[11].string
@@ -190,11 +193,14 @@ private final class Database {
 
     init(_ path: String) throws {
         var handle: OpaquePointer?
-        let result = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nil)
+        let result = sqlite3_open_v2(
+            path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nil)
         guard result == SQLITE_OK, let handle else {
             if let handle { sqlite3_close(handle) }
             throw StoreError(
-                .badCache, "cannot open '\(path)', where answers of binary caches are kept: \(String(cString: sqlite3_errstr(result)))")
+                .badCache,
+                "cannot open '\(path)', where answers of binary caches are kept: \(String(cString: sqlite3_errstr(result)))"
+            )
         }
         self.handle = handle
         self.path = path

@@ -37,7 +37,8 @@ enum PathInfoCommand {
                 case "--human-readable": flags.insert("h")
                 case "--sigs": flags.insert("g")
                 case "--json": isJSON = true
-                case _ where option.count > 1 && !option.hasPrefix("--") && option.dropFirst().allSatisfy("rsSh".contains):
+                case _
+                where option.count > 1 && !option.hasPrefix("--") && option.dropFirst().allSatisfy("rsSh".contains):
                     flags.formUnion(option.dropFirst())
                 default:
                     guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }

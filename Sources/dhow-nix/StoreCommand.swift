@@ -115,7 +115,8 @@ enum StoreCommand {
                 let count = info.countSignatures(by: keys, in: store.directory)
                 if count < options.signaturesNeeded {
                     problems.append(
-                        "path '\(path)' is untrusted: \(count) of \(options.signaturesNeeded) signatures by trusted keys")
+                        "path '\(path)' is untrusted: \(count) of \(options.signaturesNeeded) signatures by trusted keys"
+                    )
                 }
             }
             return problems

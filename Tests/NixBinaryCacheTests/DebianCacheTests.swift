@@ -63,7 +63,8 @@ import Testing
         }
         let name = StoreDirectory().print(root)
         let taken = try nix.run(
-            "nix", "copy", "--no-check-sigs", "--from", "file://\(nix.root)/unsigned", "--to", "\(nix.root)/store", name)
+            "nix", "copy", "--no-check-sigs", "--from", "file://\(nix.root)/unsigned", "--to", "\(nix.root)/store", name
+        )
         #expect(taken.succeeds, "\(taken.errors)")
         let signed = try nix.run(
             "nix", "store", "sign", "--store", "\(nix.root)/store", "-k", "\(nix.root)/secret", "-r", name)
@@ -79,7 +80,8 @@ import Testing
                 let strict = MemoryStore(trustedKeys: try TrustedKeys(parsing: publicKey))
                 try ClosureCopy(from: cache, to: strict).run([root, tree, chain[0]])
                 #expect(strict.paths.count == 3 + 1 + 6)
-                let stranger = MemoryStore(trustedKeys: try TrustedKeys(parsing: try SigningKey(generating: "x").publicKey.text))
+                let stranger = MemoryStore(
+                    trustedKeys: try TrustedKeys(parsing: try SigningKey(generating: "x").publicKey.text))
                 #expect(throws: StoreError.self) { try ClosureCopy(from: cache, to: stranger).run([root]) }
                 #expect(stranger.paths.isEmpty)
             }

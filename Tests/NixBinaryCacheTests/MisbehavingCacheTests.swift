@@ -90,7 +90,8 @@ import Testing
             guard let start = Int(range.dropFirst(6).dropLast()) else { return .status(400) }
             return .file(
                 Array(fixture.file[start...]),
-                headers: ["Content-Range": "bytes \(start)-\(fixture.file.count - 1)/\(fixture.file.count)"], status: 206)
+                headers: ["Content-Range": "bytes \(start)-\(fixture.file.count - 1)/\(fixture.file.count)"],
+                status: 206)
         }
         #expect(outcome.failure == nil)
         let asked = outcome.requests.filter { $0.path == "/nar/object.nar.gz" }

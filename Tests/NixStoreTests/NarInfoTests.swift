@@ -136,7 +136,8 @@ import Testing
         #expect(throws: StoreError.self) { try SigningKey(generating: "a:b") }
         // Halves of two keys.
         let other = try SigningKey(generating: "host-1")
-        let halves = (Base64.decode(secret.secretText.dropFirst(7).utf8) ?? []).prefix(32)
+        let halves =
+            (Base64.decode(secret.secretText.dropFirst(7).utf8) ?? []).prefix(32)
             + (Base64.decode(other.secretText.dropFirst(7).utf8) ?? []).suffix(32)
         #expect(throws: StoreError.self) { try SigningKey(parsing: "host-1:" + Base64.encode(Array(halves))) }
     }

@@ -98,7 +98,8 @@ final class CacheClient: Sendable {
         }
         if let encoding = response.headers.first(name: "Content-Encoding"), encoding != "identity" {
             throw StoreError(
-                .unsupported, "'\(address.withoutSecrets)' came with the encoding '\(encoding)', which was not asked for")
+                .unsupported,
+                "'\(address.withoutSecrets)' came with the encoding '\(encoding)', which was not asked for")
         }
         do {
             for try await buffer in response.body {
@@ -168,7 +169,9 @@ final class CacheClient: Sendable {
                 attempt += 1
                 guard attempt <= settings.attempts else {
                     throw StoreError(
-                        .unreachable, "cannot upload to '\(address.withoutSecrets)': \(failure.reason) (after \(attempt - 1) attempts)")
+                        .unreachable,
+                        "cannot upload to '\(address.withoutSecrets)': \(failure.reason) (after \(attempt - 1) attempts)"
+                    )
                 }
             }
             try await Task.sleep(for: .milliseconds(wait(attempt)))
@@ -196,7 +199,8 @@ final class CacheClient: Sendable {
             }
             guard next.scheme == .https || address.scheme == .http else {
                 throw StoreError(
-                    .badCache, "'\(address.withoutSecrets)' redirects from TLS to '\(next.origin)', which is not encrypted")
+                    .badCache,
+                    "'\(address.withoutSecrets)' redirects from TLS to '\(next.origin)', which is not encrypted")
             }
             address = next
         }
@@ -255,16 +259,7 @@ final class CacheClient: Sendable {
             tls.trustRoots = .file(certificateFile)
             configuration.tlsConfiguration = tls
         }
-        if let proxy {
-            let parts = (proxy.login ?? "").split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            configuration.proxy =
-                proxy.login == nil
-                ? .server(host: proxy.host, port: proxy.port)
-                : .server(
-                    host: proxy.host, port: proxy.port,
-                    authorization: .basic(
-                        username: String(parts[0]), password: parts.count > 1 ? String(parts[1]) : ""))
-        }
+        configuration.proxy = proxy?.configuration
         return configuration
     }
 }

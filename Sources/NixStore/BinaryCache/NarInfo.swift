@@ -64,7 +64,8 @@ extension NarInfo {
         do { objectPath = try directory.parse(try required("StorePath")) } catch { throw corrupt("StorePath", error) }
         let narHash = try hash("NarHash", try required("NarHash"))
         guard narHash.algorithm == .sha256 else {
-            throw StoreError(.badCache, "\(label) is corrupt: 'NarHash' is of \(narHash.algorithm.rawValue), not sha256")
+            throw StoreError(
+                .badCache, "\(label) is corrupt: 'NarHash' is of \(narHash.algorithm.rawValue), not sha256")
         }
         let narSize = try size("NarSize", try required("NarSize"))
         guard narSize > 0 else { throw StoreError(.badCache, "\(label) is corrupt: 'NarSize' is zero") }

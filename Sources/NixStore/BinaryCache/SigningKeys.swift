@@ -29,7 +29,8 @@ public struct SigningKey: Sendable {
     /// Makes a new key.
     public init(generating name: String) throws(StoreError) {
         guard !name.isEmpty, !name.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F || $0 == UInt8(ascii: ":") }) else {
-            throw StoreError(.badSignature, "'\(name)' cannot be a key's name: it must be ASCII without spaces and colons")
+            throw StoreError(
+                .badSignature, "'\(name)' cannot be a key's name: it must be ASCII without spaces and colons")
         }
         self.name = name
         key = Curve25519.Signing.PrivateKey()
@@ -42,7 +43,8 @@ public struct SigningKey: Sendable {
         guard named.bytes.count == 64 || named.bytes.count == 32,
             let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: named.bytes.prefix(32))
         else {
-            throw StoreError(.badSignature, "the secret key '\(name)' is corrupt: it has \(named.bytes.count) bytes, not 64")
+            throw StoreError(
+                .badSignature, "the secret key '\(name)' is corrupt: it has \(named.bytes.count) bytes, not 64")
         }
         if named.bytes.count == 64, Array(key.publicKey.rawRepresentation) != Array(named.bytes.suffix(32)) {
             throw StoreError(.badSignature, "the secret key '\(name)' is corrupt: its halves do not belong together")
@@ -88,7 +90,8 @@ public struct VerificationKey: Sendable {
         name = named.name
         guard named.bytes.count == 32, let key = try? Curve25519.Signing.PublicKey(rawRepresentation: named.bytes)
         else {
-            throw StoreError(.badSignature, "the public key '\(name)' is corrupt: it has \(named.bytes.count) bytes, not 32")
+            throw StoreError(
+                .badSignature, "the public key '\(name)' is corrupt: it has \(named.bytes.count) bytes, not 32")
         }
         self.key = key
     }

@@ -16,7 +16,7 @@ public struct MissingObjects: Sendable, Equatable {
 
 extension DaemonStore {
     public func isValid(_ path: StorePath) throws -> Bool {
-        try request(.isValidPath, { $0.write(path) }) { try $0.flag() }
+        try request(.isValidPath, { $0.write(path) }, { try $0.flag() })
     }
 
     /// Those of `paths` that are valid; with `substituting`, after fetching what caches have of the rest.
@@ -35,45 +35,49 @@ extension DaemonStore {
 
     /// The valid objects that name `path`.
     public func referrers(of path: StorePath) throws -> Set<StorePath> {
-        try request(.queryReferrers, { $0.write(path) }) { try $0.paths() }
+        try request(.queryReferrers, { $0.write(path) }, { try $0.paths() })
     }
 
     /// The valid derivations that `path` may have been built from.
     public func derivers(of path: StorePath) throws -> Set<StorePath> {
-        try request(.queryValidDerivers, { $0.write(path) }) { try $0.paths() }
+        try request(.queryValidDerivers, { $0.write(path) }, { try $0.paths() })
     }
 
     /// Those of `paths` that the daemon's caches have.
     public func substitutable(among paths: Set<StorePath>) throws -> Set<StorePath> {
-        try request(.querySubstitutablePaths, { $0.write(paths) }) { try $0.paths() }
+        try request(.querySubstitutablePaths, { $0.write(paths) }, { try $0.paths() })
     }
 
     public func path(withHashPart hash: String) throws -> StorePath? {
-        try request(.queryPathFromHashPart, { $0.write(hash) }) { try $0.optionalPath() }
+        try request(.queryPathFromHashPart, { $0.write(hash) }, { try $0.optionalPath() })
     }
 
     /// The paths of a derivation's outputs; `nil` for those not known yet.
     public func outputs(of derivation: StorePath) throws -> [String: StorePath?] {
-        try request(.queryDerivationOutputMap, { $0.write(derivation) }) { reader in
-            var outputs: [String: StorePath?] = [:]
-            for _ in 0..<(try reader.count()) {
-                let name = try reader.string()
-                outputs[name] = try reader.optionalPath()
-            }
-            return outputs
-        }
+        try request(
+            .queryDerivationOutputMap, { $0.write(derivation) },
+            { reader in
+                var outputs: [String: StorePath?] = [:]
+                for _ in 0..<(try reader.count()) {
+                    let name = try reader.string()
+                    outputs[name] = try reader.optionalPath()
+                }
+                return outputs
+            })
     }
 
     /// What it would take to have `targets`: see `build(_:mode:)`.
     public func missing(for targets: [String]) throws -> MissingObjects {
-        try request(.queryMissing, { $0.write(targets) }) { reader in
-            var missing = MissingObjects()
-            missing.toBuild = try reader.paths()
-            missing.toSubstitute = try reader.paths()
-            missing.unknown = try reader.paths()
-            missing.downloadSize = try reader.number()
-            missing.narSize = try reader.number()
-            return missing
-        }
+        try request(
+            .queryMissing, { $0.write(targets) },
+            { reader in
+                var missing = MissingObjects()
+                missing.toBuild = try reader.paths()
+                missing.toSubstitute = try reader.paths()
+                missing.unknown = try reader.paths()
+                missing.downloadSize = try reader.number()
+                missing.narSize = try reader.number()
+                return missing
+            })
     }
 }

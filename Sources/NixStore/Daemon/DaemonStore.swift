@@ -58,7 +58,7 @@ public final class DaemonStore: SignableStore {
 
 extension DaemonStore {
     public func info(of path: StorePath) throws -> PathInfo? {
-        try request(.queryPathInfo, { $0.write(path) }) { try $0.flag() ? try $0.info(of: path) : nil }
+        try request(.queryPathInfo, { $0.write(path) }, { try $0.flag() ? try $0.info(of: path) : nil })
     }
 
     public func archive(of path: StorePath, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
@@ -207,7 +207,8 @@ extension DaemonStore {
         try withConnection { connection in
             guard connection.minor >= 25 else {
                 throw StoreError(
-                    .unsupported, "the Nix daemon at '\(socketPath)' is too old to add objects by content: it needs 1.25")
+                    .unsupported,
+                    "the Nix daemon at '\(socketPath)' is too old to add objects by content: it needs 1.25")
             }
             return try Self.add(
                 connection, name, method: "fixed:\(method.prefix)\(algorithm.rawValue)", references, contents: contents)

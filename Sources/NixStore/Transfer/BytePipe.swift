@@ -1,15 +1,12 @@
-import Glibc
-
 /// Bytes on their way from one thread, or one task, to another thread. Whoever writes waits while much is unread.
 ///
-/// `@unchecked Sendable`: everything that changes is touched only under `mutex`.
+/// `@unchecked Sendable`: everything that changes is touched only under `condition`'s lock.
 public final class BytePipe: @unchecked Sendable {
     /// The reader has gone.
     public struct Abandoned: Error {}
 
     private let capacity: Int
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let condition = Condition()
     private var pieces: [ArraySlice<UInt8>] = []
     private var next = 0
     private var unread = 0
@@ -19,36 +16,19 @@ public final class BytePipe: @unchecked Sendable {
     private var waiting: CheckedContinuation<Void, Never>?
 
     /// - Parameter capacity: how many bytes may be unread before writers wait.
-    public init(capacity: Int = 1 << 20) {
-        self.capacity = capacity
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(changed)
-        pthread_mutex_destroy(mutex)
-        changed.deallocate()
-        mutex.deallocate()
-    }
-
-    private func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return try body()
-    }
+    public init(capacity: Int = 1 << 20) { self.capacity = capacity }
 
     private func append(_ bytes: [UInt8]) {
         if bytes.isEmpty { return }
         pieces.append(bytes[...])
         unread += bytes.count
-        pthread_cond_broadcast(changed)
+        condition.broadcast()
     }
 
     /// Writes from a thread that may wait.
     public func write(_ bytes: [UInt8]) throws {
-        try locked {
-            while unread >= capacity, !isAbandoned { pthread_cond_wait(changed, mutex) }
+        try condition.locked {
+            while unread >= capacity, !isAbandoned { condition.wait() }
             if isAbandoned { throw Abandoned() }
             append(bytes)
         }
@@ -57,14 +37,14 @@ public final class BytePipe: @unchecked Sendable {
     /// Writes from a task, of which there may be one.
     public func send(_ bytes: [UInt8]) async throws {
         await withCheckedContinuation { continuation in
-            let waits = locked {
+            let waits = condition.locked {
                 guard unread >= capacity, !isAbandoned else { return false }
                 waiting = continuation
                 return true
             }
             if !waits { continuation.resume() }
         }
-        try locked {
+        try condition.locked {
             if isAbandoned { throw Abandoned() }
             append(bytes)
         }
@@ -72,17 +52,17 @@ public final class BytePipe: @unchecked Sendable {
 
     /// Nothing more comes; `error` is thrown to the reader when it has read what came before.
     public func finish(throwing error: (any Error)? = nil) {
-        locked {
+        condition.locked {
             isFinished = true
             failure = error
-            pthread_cond_broadcast(changed)
+            condition.broadcast()
         }
     }
 
     /// At least one and at most `limit` bytes; none at the end.
     public func read(_ limit: Int) throws -> [UInt8] {
-        let (bytes, writer) = try locked { () throws -> ([UInt8], CheckedContinuation<Void, Never>?) in
-            while unread == 0, !isFinished { pthread_cond_wait(changed, mutex) }
+        let (bytes, writer) = try condition.locked { () throws -> ([UInt8], CheckedContinuation<Void, Never>?) in
+            while unread == 0, !isFinished { condition.wait() }
             guard unread > 0 else {
                 if let failure { throw failure }
                 return ([], nil)
@@ -98,7 +78,7 @@ public final class BytePipe: @unchecked Sendable {
             }
             unread -= piece.count
             guard unread < capacity else { return (Array(piece), nil) }
-            pthread_cond_broadcast(changed)
+            condition.broadcast()
             defer { waiting = nil }
             return (Array(piece), waiting)
         }
@@ -108,9 +88,9 @@ public final class BytePipe: @unchecked Sendable {
 
     /// The reader goes: writers are told.
     public func abandon() {
-        let writer = locked {
+        let writer = condition.locked {
             isAbandoned = true
-            pthread_cond_broadcast(changed)
+            condition.broadcast()
             defer { waiting = nil }
             return waiting
         }

@@ -1,6 +1,3 @@
-import Glibc
-import Synchronization
-
 /// Copies objects with all that they refer to from one store to another, several at once, each after what it needs.
 public struct ClosureCopy: Sendable {
     /// What happens, for whoever shows it. Comes from several threads.
@@ -127,35 +124,21 @@ public struct Schedule: Sendable {
         var failure: (any Error)?
     }
 
-    /// Shared by the threads. `@unchecked Sendable`: `state` is touched only under `mutex`.
+    /// Shared by the threads. `@unchecked Sendable`: `state` is touched only under `condition`'s lock.
     private final class Shared: @unchecked Sendable {
         var state: State
-        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+        let condition = Condition()
 
-        init(_ state: State) {
-            self.state = state
-            pthread_mutex_init(mutex, nil)
-            pthread_cond_init(changed, nil)
-        }
-
-        deinit {
-            pthread_cond_destroy(changed)
-            pthread_mutex_destroy(mutex)
-            changed.deallocate()
-            mutex.deallocate()
-        }
+        init(_ state: State) { self.state = state }
 
         func locked<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
-            pthread_mutex_lock(mutex)
-            defer { pthread_mutex_unlock(mutex) }
-            return try body(&state)
+            try condition.locked { try body(&state) }
         }
 
         /// The next object; `nil` when there is no more to do.
         func take() -> PathInfo? {
             locked { state in
-                while state.ready.isEmpty, state.failure == nil, state.running > 0 { pthread_cond_wait(changed, mutex) }
+                while state.ready.isEmpty, state.failure == nil, state.running > 0 { condition.wait() }
                 guard state.failure == nil, let info = state.ready.popLast() else { return nil }
                 state.running += 1
                 return info
@@ -190,7 +173,7 @@ public struct Schedule: Sendable {
                     }
                 } catch { shared.locked { if $0.failure == nil { $0.failure = error } } }
                 shared.locked { $0.running -= 1 }
-                pthread_cond_broadcast(shared.changed)
+                shared.condition.broadcast()
             }
         }
         try shared.locked { state in

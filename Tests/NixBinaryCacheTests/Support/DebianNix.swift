@@ -41,7 +41,8 @@ final class DebianNix: Sendable {
         }
         expression += "in [ \((0..<count).map { "f\($0)" }.joined(separator: " ")) ]"
         let made = try run(
-            "nix-instantiate", "--store", "\(root)/\(name)", "--eval", "--strict", "--read-write-mode", "-E", expression)
+            "nix-instantiate", "--store", "\(root)/\(name)", "--eval", "--strict", "--read-write-mode", "-E", expression
+        )
         try #require(made.succeeds, "\(made.errors)")
         return try made.output.split { " []\"\n".contains($0) }.reversed().map {
             try StoreDirectory().parse(String($0))
@@ -53,7 +54,8 @@ final class DebianNix: Sendable {
         let tree = "\(root)/tree"
         try FileDescriptor.currentDirectory.makeDirectories("\(tree)/inner")
         try FileDescriptor.currentDirectory.writeFile("\(tree)/run", "#!/bin/sh\n", creating: true, mode: 0o755)
-        try FileDescriptor.currentDirectory.writeFile("\(tree)/inner/noise", randomBytes(count: 300_001), creating: true)
+        try FileDescriptor.currentDirectory.writeFile(
+            "\(tree)/inner/noise", randomBytes(count: 300_001), creating: true)
         try FileDescriptor.currentDirectory.writeFile("\(tree)/empty", "", creating: true)
         try FileDescriptor.currentDirectory.makeSymbolicLink("\(tree)/link", to: "inner/noise")
         let made = try run("nix-store", "--store", "\(root)/\(name)", "--add", tree)
