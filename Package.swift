@@ -59,6 +59,7 @@ let package = Package(
         .target(name: "CKernel"),
         .systemLibrary(name: "CSeccomp", path: "Sources/CLibraries/CSeccomp"),
         .systemLibrary(name: "CCompression", path: "Sources/CLibraries/CCompression"),
+        .systemLibrary(name: "CSQLite", path: "Sources/CLibraries/CSQLite"),
         .target(name: "Kernel", dependencies: ["CKernel"]),
         .target(name: "JSON"),
 
@@ -159,13 +160,27 @@ let package = Package(
         // Nix: the names of things in a store, and the language. The evaluator's state is one thread's, so that checks of
         // exclusive access would only cost time.
         .target(name: "CNixSupport"),
-        .target(name: "NixStore", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "NixStore", dependencies: ["Kernel", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "NixLocalStore",
             dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")]),
         .target(
             name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
             swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
+
+        // Apart from NixStore, so that what only names, reads and writes a store needs no event loop.
+        .target(
+            name: "NixBinaryCache",
+            dependencies: [
+                "NixStore", "Registry", "Archive", "Kernel", "JSON", "CSQLite",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            linkerSettings: archive("sqlite3")),
 
         .target(
             name: "DaemonKit",
@@ -183,7 +198,8 @@ let package = Package(
             name: "dhow-runtime", dependencies: ["ContainerRuntime", "CommandLineKit"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
-            name: "dhow-nix", dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "Kernel", "JSON"],
+            name: "dhow-nix",
+            dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "Registry", "Kernel", "JSON"],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         .executableTarget(
@@ -208,8 +224,16 @@ let package = Package(
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),
         .testTarget(name: "ContainerNetworkTests", dependencies: ["ContainerNetwork", "Kernel", "CKernel"]),
-        .testTarget(name: "NixStoreTests", dependencies: ["NixStore"]),
         .testTarget(name: "NixLocalStoreTests", dependencies: ["NixLocalStore", "NixStore", "Kernel"]),
+        .testTarget(name: "NixStoreTests", dependencies: ["NixStore", "Kernel"]),
+        .testTarget(
+            name: "NixBinaryCacheTests",
+            dependencies: [
+                "NixBinaryCache", "NixStore", "Archive", "Kernel", "JSON",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),

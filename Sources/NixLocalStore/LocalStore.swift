@@ -6,7 +6,7 @@ import NixStore
 ///
 /// All methods block, and may be called from any thread: the database has one connection behind a queue, the roots of
 /// this process a mutex, and whatever else is shared is locked by files, as between processes.
-public final class LocalStore: Store {
+public final class LocalStore: SignableStore {
     public struct Options: Sendable {
         /// Whether things may be added; without it the store need not be the user's.
         public var isWritable = true

@@ -21,6 +21,20 @@ public struct StoreError: Error, Sendable, CustomStringConvertible {
         case badDatabase
         /// A store that cannot be opened or written to by this user.
         case unusableStore
+        /// Nobody trusted has signed it, or a signature or a key is wrong.
+        case badSignature
+        /// A binary cache holds nonsense, or something else than it announces.
+        case badCache
+        /// A place that cannot be reached, or whose answer broke off.
+        case unreachable
+        /// A daemon's answer that breaks the protocol.
+        case badProtocol
+        /// What a daemon reported.
+        case daemon
+        /// An object that is not there.
+        case notFound
+        /// Something that is not done here, or that a peer is too old for.
+        case unsupported
         /// The operating system said no.
         case system(Int32)
     }

@@ -10,6 +10,8 @@ struct Program {
         let rest = Array(arguments.dropFirst())
         switch name {
         case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
+        case "nix-store" where rest.first == "--generate-binary-cache-key":
+            return run(KeyCommand.generatePair, Array(rest.dropFirst()), called: name)
         case "nix-store": return run(NixStoreCommand.run, rest, called: name)
         case "nix-hash": return run(HashCommand.run, rest, called: name)
         default: break
@@ -20,12 +22,20 @@ struct Program {
         switch verb {
         case "eval": return run(EvalCommand.run, options, called: called)
         case "instantiate": return run(InstantiateCommand.run, options, called: called)
-        case "store": return run(StoreCommand.run, options, called: called)
-        case "path-info": return run(PathInfoCommand.run, options, called: called)
+        case "store":
+            return run(
+                RemoteStoreCommand.isMeant(by: options) ? RemoteStoreCommand.run : StoreCommand.run, options,
+                called: called)
+        case "path-info":
+            return run(
+                StoreSettings.isRemote(options) ? RemotePathInfoCommand.run : PathInfoCommand.run, options,
+                called: called)
         case "derivation": return run(DerivationCommand.run, options, called: called)
         case "show-derivation": return run(DerivationCommand.show, options, called: called)
         case "gc": return run(GarbageCommand.run, options, called: called)
         case "hash": return run(HashCommand.run, options, called: called)
+        case "copy": return run(CopyCommand.run, options, called: called)
+        case "key": return run(KeyCommand.run, options, called: called)
         case "", "help", "--help", "-h":
             Output.standard.write(Self.help)
             return verb.isEmpty ? 1 : 0
@@ -68,6 +78,8 @@ struct Program {
           derivation   Print derivations as JSON, as 'nix derivation show'
           gc           Collect garbage
           hash         Print or convert hashes, as 'nix-hash'
+          copy         Copy objects between stores and binary caches
+          key          Make keys that sign what binary caches hold
 
         Each has '--help'.
 

@@ -19,3 +19,9 @@ public protocol Store: Sendable {
     ///   - checkSignatures: whether one of the store's trusted keys must have signed `info`.
     func add(_ info: PathInfo, checkSignatures: Bool, archive: (Int) throws -> [UInt8]) throws
 }
+
+/// A store that keeps more signatures for objects that it has.
+public protocol SignableStore: Store {
+    /// Adds signatures, `name:base64` each, to those of a valid object.
+    func addSignatures(_ signatures: [String], to path: StorePath) throws
+}

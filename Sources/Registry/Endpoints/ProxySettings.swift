@@ -30,14 +30,14 @@ public struct ProxySettings: Sendable, Equatable {
     }
 
     /// The proxy for an address, or `nil` to go there directly.
-    func proxy(for address: WebAddress) throws(RegistryError) -> Proxy? {
+    package func proxy(for address: WebAddress) throws(RegistryError) -> Proxy? {
         let text = address.scheme == .https ? httpsProxy : httpProxy
         guard !text.isEmpty, !isExempt(address) else { return nil }
         return try Proxy(text)
     }
 
     /// As Go's `httpproxy` decides: loopback is never proxied.
-    func isExempt(_ address: WebAddress) -> Bool {
+    package func isExempt(_ address: WebAddress) -> Bool {
         let host = address.host.hasPrefix("[") ? String(address.host.dropFirst().dropLast()) : address.host
         if host == "localhost" || host == "::1" || host.hasPrefix("127.") && AddressRange(host) != nil { return true }
         for entry in noProxy.split(whereSeparator: { $0 == "," || $0 == " " }) {
@@ -60,11 +60,11 @@ public struct ProxySettings: Sendable, Equatable {
         return false
     }
 
-    struct Proxy: Hashable, Sendable {
-        var host: String
-        var port: Int
+    package struct Proxy: Hashable, Sendable {
+        package var host: String
+        package var port: Int
         /// `user:password`, when the URL holds one.
-        var login: String?
+        package var login: String?
 
         init(_ text: String) throws(RegistryError) {
             var rest = text.contains("://") ? text : "http://" + text

@@ -1,19 +1,19 @@
 /// An absolute `http` or `https` URL (RFC 3986), as far as registries need it: no fragment, no user.
-struct WebAddress: Hashable, Sendable, CustomStringConvertible {
-    enum Scheme: String, Sendable {
+package struct WebAddress: Hashable, Sendable, CustomStringConvertible {
+    package enum Scheme: String, Sendable {
         case http, https
     }
 
-    var scheme: Scheme
+    package var scheme: Scheme
     /// In lower case; an IPv6 address in its brackets.
-    var host: String
-    var port: Int
+    package var host: String
+    package var port: Int
     /// With its leading slash, percent-encoded.
-    var path: String
+    package var path: String
     /// Without its question mark.
-    var query: String?
+    package var query: String?
 
-    init(scheme: Scheme, host: String, port: Int? = nil, path: String = "/", query: String? = nil) {
+    package init(scheme: Scheme, host: String, port: Int? = nil, path: String = "/", query: String? = nil) {
         self.scheme = scheme
         self.host = host
         self.port = port ?? (scheme == .https ? 443 : 80)
@@ -22,7 +22,7 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// - Returns: `nil` when `text` is no such URL.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 < 0x80 }) else { return nil }
         guard let separator = text.range(of: "://"),
             let scheme = Scheme(rawValue: text[..<separator.lower].lowercased())
@@ -42,7 +42,7 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// `host`, `host:port` or `[address]:port`.
-    static func split(_ authority: some StringProtocol) -> (host: String, port: Int?)? {
+    package static func split(_ authority: some StringProtocol) -> (host: String, port: Int?)? {
         var host = String(authority)
         var port: Int?
         let afterBracket = host.hasPrefix("[") ? host.firstIndex(of: "]") : host.startIndex
@@ -58,7 +58,7 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Where `location`, absolute or relative, leads from here (RFC 3986, 5.2).
-    func resolving(_ location: String) -> WebAddress? {
+    package func resolving(_ location: String) -> WebAddress? {
         if location.contains("://"), let absolute = WebAddress(location) { return absolute }
         if location.hasPrefix("//") { return WebAddress("\(scheme.rawValue):\(location)") }
         if location.hasPrefix("/") { return WebAddress("\(origin)\(location)") }
@@ -69,26 +69,26 @@ struct WebAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Scheme, host and port: what credentials are tied to.
-    var origin: String { "\(scheme.rawValue)://\(authority)" }
+    package var origin: String { "\(scheme.rawValue)://\(authority)" }
 
     /// Host and, where it is not the scheme's own, port.
-    var authority: String { port == (scheme == .https ? 443 : 80) ? host : "\(host):\(port)" }
+    package var authority: String { port == (scheme == .https ? 443 : 80) ? host : "\(host):\(port)" }
 
     /// This address with more parameters.
-    func adding(_ parameters: [(String, String)]) -> WebAddress {
+    package func adding(_ parameters: [(String, String)]) -> WebAddress {
         var result = self
         let text = parameters.map { "\(Self.escaped($0.0))=\(Self.escaped($0.1))" }.joined(separator: "&")
         if !text.isEmpty { result.query = query.map { $0.isEmpty ? text : "\($0)&\(text)" } ?? text }
         return result
     }
 
-    var description: String { origin + path + (query.map { "?" + $0 } ?? "") }
+    package var description: String { origin + path + (query.map { "?" + $0 } ?? "") }
 
     /// Without the query, which may hold a signature that is as good as a password.
-    var withoutSecrets: String { origin + path }
+    package var withoutSecrets: String { origin + path }
 
     /// `text` with everything but unreserved characters and `:/@` percent-encoded.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var output: [UInt8] = []
         for byte in text.utf8 {

@@ -98,17 +98,19 @@ final class Transport: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         settings.connectionPool.idleTimeout = .seconds(15)
         settings.dnsOverride = addresses
-        if let proxy = key.proxy {
-            let parts = (proxy.login ?? "").split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            settings.proxy =
-                proxy.login == nil
-                ? .server(host: proxy.host, port: proxy.port)
-                : .server(
-                    host: proxy.host, port: proxy.port,
-                    authorization: .basic(
-                        username: String(parts[0]), password: parts.count > 1 ? String(parts[1]) : ""))
-        }
+        settings.proxy = key.proxy?.configuration
         return settings
+    }
+}
+
+extension ProxySettings.Proxy {
+    /// As AsyncHTTPClient wants to know it.
+    package var configuration: HTTPClient.Configuration.Proxy {
+        guard let login else { return .server(host: host, port: port) }
+        let parts = login.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        return .server(
+            host: host, port: port,
+            authorization: .basic(username: String(parts[0]), password: parts.count > 1 ? String(parts[1]) : ""))
     }
 }
 

@@ -5,7 +5,7 @@ import NIOPosix
 import NIOSSL
 
 /// What it means that a request had no answer.
-enum TransportFailure {
+package enum TransportFailure {
     /// Nobody listens, the name is unknown, the connection was lost, or nothing came for too long.
     case connection(String, isStall: Bool)
     /// The other side speaks plain HTTP.
@@ -15,7 +15,7 @@ enum TransportFailure {
     /// Nothing of ours to explain: a cancelled task, or an error of our own.
     case other
 
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
         case let error as HTTPClientError:
             switch error {

@@ -1,0 +1,263 @@
+import CSQLite
+import Kernel
+import NixStore
+import Synchronization
+
+/// What binary caches said, kept on disk: in Nix's own file and format, so that both programs ask only once.
+public final class NarInfoDiskCache: Sendable {
+    /// How long something is believed, in seconds.
+    public struct Lifetimes: Sendable {
+        /// That a cache has an object (`narinfo-cache-positive-ttl`).
+        public var positive: Int64 = 30 * 86_400
+        /// That it has it not (`narinfo-cache-negative-ttl`).
+        public var negative: Int64 = 3600
+        /// What it says of itself.
+        public var cacheInfo: Int64 = 7 * 86_400
+
+        public init() {}
+    }
+
+    private let database: Mutex<Database>
+    private let lifetimes: Lifetimes
+    private let now: @Sendable () -> Int64
+
+    /// - Parameters:
+    ///   - path: the file; its directory is made.
+    ///   - now: seconds since 1970.
+    public init(
+        _ path: String, lifetimes: Lifetimes = Lifetimes(),
+        now: @escaping @Sendable () -> Int64 = { Timestamp.now.seconds }
+    ) throws {
+        if let slash = path.lastIndex(of: "/") {
+            try FileDescriptor.currentDirectory.makeDirectories(String(path[..<slash]))
+        }
+        database = Mutex(try Database(path))
+        self.lifetimes = lifetimes
+        self.now = now
+        try purge()
+    }
+
+    /// Where Nix of the versions 2.4 to 2.28 has it.
+    public static func standardPath(environment: (String) -> String?) -> String? {
+        let base =
+            environment("XDG_CACHE_HOME").flatMap { $0.isEmpty ? nil : $0 }
+            ?? environment("HOME").map { $0 + "/.cache" }
+        return base.map { $0 + "/nix/binary-cache-v6.sqlite" }
+    }
+
+    private func purge() throws {
+        let now = now()
+        try database.withLock { database in
+            let last = try database.rows("select value from LastPurge", []).first?[0].integer
+            if let last, last > now - 86_400 { return }
+            _ = try database.rows(
+                "delete from NARs where ((present = 0 and timestamp < ?) or (present = 1 and timestamp < ?))",
+                [.integer(now - max(lifetimes.negative, 3600)), .integer(now - max(lifetimes.positive, 30 * 86_400))])
+            _ = try database.rows(
+                "insert or replace into LastPurge(dummy, value) values ('', ?)", [.integer(now)])
+        }
+    }
+
+    private func identifier(_ cache: String, _ database: Database) throws -> [Database.Value]? {
+        try database.rows(
+            "select id, storeDir, wantMassQuery, priority from BinaryCaches where url = ? and timestamp > ?",
+            [.text(cache), .integer(now() - lifetimes.cacheInfo)]
+        ).first
+    }
+
+    func cacheInfo(of cache: String) throws -> CacheInfo? {
+        try database.withLock { database in
+            guard let row = try identifier(cache, database) else { return nil }
+            return CacheInfo(
+                storeDirectory: StoreDirectory(row[1].string), wantsMassQuery: row[2].integer != 0,
+                priority: Int(row[3].integer))
+        }
+    }
+
+    func remember(_ info: CacheInfo, of cache: String) throws {
+        let now = now()
+        try database.withLock { database in
+            _ = try database.rows(
+                """
+                insert into BinaryCaches(url, timestamp, storeDir, wantMassQuery, priority) values (?1, ?2, ?3, ?4, ?5)
+                on conflict (url) do update set timestamp = ?2, storeDir = ?3, wantMassQuery = ?4, priority = ?5
+                """,
+                [
+                    .text(cache), .integer(now), .text(info.storeDirectory.path),
+                    .integer(info.wantsMassQuery ? 1 : 0), .integer(Int64(info.priority)),
+                ])
+        }
+    }
+
+    /// An answer that is remembered: what the cache has, or that it has nothing.
+    struct Answer {
+        var info: NarInfo?
+    }
+
+    func lookUp(_ hash: String, in cache: String, _ directory: StoreDirectory) throws -> Answer? {
+        let now = now()
+        let row = try database.withLock { database -> [Database.Value]? in
+            guard let identifier = try identifier(cache, database)?[0] else { return nil }
+            return try database.rows(
+                """
+                select present, namePart, url, compression, fileHash, fileSize, narHash, narSize, refs, deriver, sigs, ca
+                from NARs where cache = ? and hashPart = ?
+                and ((present = 0 and timestamp > ?) or (present = 1 and timestamp > ?))
+                """,
+                [identifier, .text(hash), .integer(now - lifetimes.negative), .integer(now - lifetimes.positive)]
+            ).first
+        }
+        guard let row else { return nil }
+        guard row[0].integer != 0 else { return Answer(info: nil) }
+        var info = PathInfo(
+            path: try StorePath(hash + "-" + row[1].string), narHash: try Hash(parsing: row[6].string),
+            narSize: UInt64(bitPattern: row[7].integer))
+        for reference in row[8].string.split(separator: " ") {
+            info.references.insert(try StorePath(String(reference)))
+        }
+        if !row[9].string.isEmpty { info.deriver = try StorePath(row[9].string) }
+        info.signatures = row[10].string.split(separator: " ").map(String.init)
+        info.contentAddress = row[11].string.isEmpty ? nil : row[11].string
+        var result = NarInfo(info, url: row[2].string, compression: row[3].string)
+        if !row[4].string.isEmpty { result.fileHash = try Hash(parsing: row[4].string) }
+        if row[5].integer > 0 { result.fileSize = UInt64(row[5].integer) }
+        return Answer(info: result)
+    }
+
+    func remember(_ found: NarInfo?, _ hash: String, of cache: String, _ cacheInfo: CacheInfo) throws {
+        if try self.cacheInfo(of: cache) == nil { try remember(cacheInfo, of: cache) }
+        let now = now()
+        try database.withLock { database in
+            guard let identifier = try identifier(cache, database)?[0] else { return }
+            guard let found else {
+                _ = try database.rows(
+                    "insert or replace into NARs(cache, hashPart, timestamp, present) values (?, ?, ?, 0)",
+                    [identifier, .text(hash), .integer(now)])
+                return
+            }
+            let info = found.info
+            _ = try database.rows(
+                """
+                insert or replace into NARs(cache, hashPart, namePart, url, compression, fileHash, fileSize, narHash,
+                narSize, refs, deriver, sigs, ca, timestamp, present) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)
+                """,
+                [
+                    identifier, .text(hash), .text(info.path.name), .text(found.url), .text(found.compression),
+                    found.fileHash.map { .text($0.text(.nix32, withAlgorithm: true)) } ?? .null,
+                    .integer(Int64(bitPattern: found.fileSize ?? 0)),
+                    .text(info.narHash.text(.nix32, withAlgorithm: true)), .integer(Int64(bitPattern: info.narSize)),
+                    .text(info.references.sorted().map(\.baseName).joined(separator: " ")),
+                    info.deriver.map { .text($0.baseName) } ?? .null,
+                    .text(info.signatures.sorted().joined(separator: " ")), .text(info.contentAddress ?? ""),
+                    .integer(now),
+                ])
+        }
+    }
+}
+
+/// The few things of SQLite that are needed.
+private final class Database {
+    enum Value {
+        case null
+        case integer(Int64)
+        case text(String)
+
+        var integer: Int64 {
+            if case .integer(let number) = self { return number }
+            return 0
+        }
+
+        var string: String {
+            if case .text(let text) = self { return text }
+            return ""
+        }
+    }
+
+    private let handle: OpaquePointer
+    private let path: String
+
+    /// As Nix makes it; the columns of realisations are Nix's alone.
+    private static let schema = """
+        create table if not exists BinaryCaches (id integer primary key autoincrement not null, url text unique not null,
+          timestamp integer not null, storeDir text not null, wantMassQuery integer not null,
+          priority integer not null);
+        create table if not exists NARs (cache integer not null, hashPart text not null, namePart text, url text,
+          compression text, fileHash text, fileSize integer, narHash text, narSize integer, refs text, deriver text,
+          sigs text, ca text, timestamp integer not null, present integer not null, primary key (cache, hashPart),
+          foreign key (cache) references BinaryCaches(id) on delete cascade);
+        create table if not exists Realisations (cache integer not null, outputId text not null, content blob,
+          timestamp integer not null, primary key (cache, outputId),
+          foreign key (cache) references BinaryCaches(id) on delete cascade);
+        create table if not exists LastPurge (dummy text primary key, value integer);
+        """
+
+    init(_ path: String) throws {
+        var handle: OpaquePointer?
+        let result = sqlite3_open_v2(
+            path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nil)
+        guard result == SQLITE_OK, let handle else {
+            if let handle { sqlite3_close(handle) }
+            throw StoreError(
+                .badCache,
+                "cannot open '\(path)', where answers of binary caches are kept: \(String(cString: sqlite3_errstr(result)))"
+            )
+        }
+        self.handle = handle
+        self.path = path
+        sqlite3_busy_timeout(handle, 60_000)
+        // It is a cache: losing it costs a question.
+        for statement in ["pragma synchronous = off", "pragma main.journal_mode = truncate", Self.schema] {
+            guard sqlite3_exec(handle, statement, nil, nil, nil) == SQLITE_OK else {
+                throw StoreError(
+                    .badCache,
+                    "'\(path)', where answers of binary caches are kept, cannot be used: "
+                        + "\(String(cString: sqlite3_errmsg(handle))); remove the file")
+            }
+        }
+    }
+
+    deinit { sqlite3_close_v2(handle) }
+
+    /// Runs a statement and gives its rows.
+    func rows(_ statement: String, _ arguments: [Value]) throws -> [[Value]] {
+        var prepared: OpaquePointer?
+        guard sqlite3_prepare_v2(handle, statement, -1, &prepared, nil) == SQLITE_OK, let prepared else {
+            throw failure()
+        }
+        defer { sqlite3_finalize(prepared) }
+        for (index, argument) in arguments.enumerated() {
+            let position = Int32(index + 1)
+            switch argument {
+            case .null: sqlite3_bind_null(prepared, position)
+            case .integer(let number): sqlite3_bind_int64(prepared, position, number)
+            case .text(let text):
+                // SQLITE_TRANSIENT: it keeps a copy.
+                let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+                sqlite3_bind_text(prepared, position, text, Int32(text.utf8.count), transient)
+            }
+        }
+        var rows: [[Value]] = []
+        while true {
+            switch sqlite3_step(prepared) {
+            case SQLITE_DONE: return rows
+            case SQLITE_ROW:
+                rows.append(
+                    (0..<sqlite3_column_count(prepared)).map { column in
+                        switch sqlite3_column_type(prepared, column) {
+                        case SQLITE_INTEGER: .integer(sqlite3_column_int64(prepared, column))
+                        case SQLITE_NULL: .null
+                        default: sqlite3_column_text(prepared, column).map { .text(String(cString: $0)) } ?? .null
+                        }
+                    })
+            default: throw failure()
+            }
+        }
+    }
+
+    private func failure() -> StoreError {
+        StoreError(
+            .badCache,
+            "'\(path)', where answers of binary caches are kept: \(String(cString: sqlite3_errmsg(handle))); "
+                + "remove the file if this persists")
+    }
+}

@@ -1,0 +1,62 @@
+import NixBinaryCache
+import NixLanguage
+import NixStore
+
+/// `copy`: closures from one store to another.
+enum CopyCommand {
+    static let help = """
+        Usage: dhow-nix copy [--from STORE] [--to STORE] [OPTIONS] PATH...
+
+        Copy objects with all that they refer to. A store is 'daemon', 'unix://SOCKET', or a binary cache:
+        'https://HOST/PATH', 'file:///PATH[?compression=zstd&secret-key=FILE&write-nar-listing=1]'.
+
+          --from STORE, --to STORE
+                                  where from and where to (the daemon)
+          --no-check-sigs         accept what no trusted key has signed
+          --no-recursive          without what the objects refer to
+          --substitute-on-destination, -s
+                                  let the destination fetch what it can itself
+          --option NAME VALUE     trusted-public-keys, netrc-file, ssl-cert-file, download-attempts, connect-timeout,
+                                  stalled-download-timeout
+
+        """
+
+    static func run(_ arguments: Arguments) throws {
+        var rest = arguments
+        var settings = StoreSettings(LocalHost())
+        var (from, to): (String?, String?) = (nil, nil)
+        var words: [String] = []
+        var (checks, recurses, substitutes) = (true, true, false)
+        while let item = rest.next() {
+            switch item {
+            case .word(let word): words.append(word)
+            case .option("--help"): throw HelpRequest(text: help)
+            case .option(let option):
+                switch option {
+                case "--from": from = try rest.value(of: option)
+                case "--to": to = try rest.value(of: option)
+                case "--no-check-sigs": checks = false
+                case "--no-recursive": recurses = false
+                case "-r", "--recursive": recurses = true
+                case "--substitute-on-destination", "-s": substitutes = true
+                default:
+                    guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
+                }
+            }
+        }
+        guard from != nil || to != nil else { throw UsageError("you must pass '--from' and/or '--to'") }
+        guard !words.isEmpty else { throw UsageError("'copy' needs the paths to copy") }
+        let source = try settings.open(from ?? settings.store)
+        let destination = try settings.open(to ?? settings.store, creates: true)
+        var copy = ClosureCopy(from: source, to: destination)
+        copy.checksSignatures = checks
+        copy.includesReferences = recurses
+        if substitutes, let daemon = destination as? DaemonStore {
+            copy.substitute = { _ = try daemon.validPaths(among: $0, substituting: true) }
+        }
+        let report = to.map { TransferReport("to", $0) } ?? TransferReport("from", from ?? "")
+        let directory = settings.directory
+        copy.onEvent = { report.show($0, in: directory) }
+        try copy.run(try words.map(settings.path))
+    }
+}
