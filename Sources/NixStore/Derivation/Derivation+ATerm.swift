@@ -140,6 +140,8 @@ extension Derivation {
         }) {
             outputs[name.description] = try Self.output(path: path, algorithm: algorithm, digest: digest, in: store)
         }
+        // A fixed output's path follows from its name, which may be none that a store path can have.
+        for output in outputs.keys { _ = try self.path(of: output, in: store) }
         try reader.expect(",")
         for (path, names) in try reader.list({ (reader) throws(StoreError) in
             try reader.expect("(")
