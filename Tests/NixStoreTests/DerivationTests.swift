@@ -31,9 +31,12 @@ private final class NoInputs: DerivationHashes {
 
     @Test func refusesOutputNamesThatNoPathCanHave() {
         let digest = String(repeating: "0", count: 64)
-        for name in ["  t", "a/b"] {
+        for name in ["  t", "", "a/b"] {
             let text = #"Derive([("\#(name)","","r:sha256","\#(digest)")],[],[],"s","b",[],[])"#
             #expect(throws: StoreError.self) { try Derivation(aterm: Array(text.utf8), name: "a", in: store) }
+            let input = "/nix/store/2rz4g4znpzjwh1xymhjpm42vipw92pr7-b.drv"
+            let inputs = #"Derive([("out","","","")],[("\#(input)",["\#(name)"])],[],"s","b",[],[])"#
+            #expect(throws: StoreError.self) { try Derivation(aterm: Array(inputs.utf8), name: "a", in: store) }
         }
     }
 
