@@ -57,7 +57,8 @@ let package = Package(
             sources: [
                 "EngineError.swift", "Creation/BindSpecification.swift", "Reading/LogFiles.swift",
                 "Reading/LogReader.swift", "Specification/SeccompProfile.swift",
-                "Specification/SecurityOptions.swift", "Specification/UserLookup.swift", "Support/HostFiles.swift", "Support/Names.swift",
+                "Specification/SecurityOptions.swift", "Specification/UserLookup.swift", "Support/HostFiles.swift",
+                "Support/Names.swift",
                 "Support/PathText.swift", "Support/Signals.swift",
             ]),
         module(
@@ -75,13 +76,19 @@ let package = Package(
             "Storage", ["JSON", "Kernel", "OCI"],
             sources: ["Images/ImageRunConfig+Changes.swift", "StorageError.swift"]),
 
-        // What the targets share, and the one type of NIO's that the parsers name.
+        .target(name: "CNixSupport", path: "Shared/CNixSupport"),
+        module("NixStore", ["Crypto"]),
+        module("NixLanguage", ["NixStore", "CNixSupport"]),
+
+        // What the targets share, and what the parsers name of NIO's and of swift-crypto's.
         .target(name: "Fuzzing", path: "Support/Fuzzing", swiftSettings: instrumented),
         .target(name: "NIOHTTP1", path: "Support/NIOHTTP1"),
+        .target(name: "Crypto", path: "Support/Crypto"),
 
         target("changes", "Storage", "OCI"),
         target("dbus", "Cgroups", "Kernel"),
         target("decompress", "Archive"),
+        target("derivation", "NixStore"),
         target("flags", "CommandLineKit"),
         target("http", "EngineAPI", "EngineModel"),
         target("image", "OCI", "JSON"),
@@ -89,6 +96,9 @@ let package = Package(
         target("log", "Engine", "EngineModel", "Kernel", "ContainerRuntime"),
         target("model", "EngineModel", "JSON"),
         target("monitor", "Monitor", "JSON"),
+        target("nar", "NixStore"),
+        target("nix", "NixLanguage", "NixStore"),
+        target("nix-data", "NixLanguage", "NixStore"),
         target("options", "Commands", "CommandLineKit", "Engine", "Kernel"),
         target("reference", "OCI"),
         target("registry", "Registry", "Credentials"),

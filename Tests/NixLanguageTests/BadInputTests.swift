@@ -31,6 +31,15 @@ import Testing
         }
     }
 
+    @Test func callsCanBeLimited() {
+        let text = "builtins.foldl' (a: b: a + b) 0 (builtins.genList (x: x * 2) 1000)"
+        #expect(evaluate(text) { $0.settings.callLimit = 10_000 } == "999000")
+        #expect(
+            message(text) { $0.settings.callLimit = 500 } == "more function calls than the limit of 500 allows")
+        // Nobody catches it on the way.
+        #expect(evaluate("builtins.tryEval (\(text))") { $0.settings.callLimit = 500 }.hasPrefix("error"))
+    }
+
     /// Every beginning of a text that has everything in it.
     @Test func survivesEveryEnd() {
         let text = #"""

@@ -29,6 +29,17 @@ private final class NoInputs: DerivationHashes {
         #expect(String(decoding: text, as: UTF8.self).contains(#""echo \"hi\" > $out\n\t\\""#))
     }
 
+    @Test func refusesOutputNamesThatNoPathCanHave() {
+        let digest = String(repeating: "0", count: 64)
+        for name in ["  t", "", "a/b"] {
+            let text = #"Derive([("\#(name)","","r:sha256","\#(digest)")],[],[],"s","b",[],[])"#
+            #expect(throws: StoreError.self) { try Derivation(aterm: Array(text.utf8), name: "a", in: store) }
+            let input = "/nix/store/2rz4g4znpzjwh1xymhjpm42vipw92pr7-b.drv"
+            let inputs = #"Derive([("out","","","")],[("\#(input)",["\#(name)"])],[],"s","b",[],[])"#
+            #expect(throws: StoreError.self) { try Derivation(aterm: Array(inputs.utf8), name: "a", in: store) }
+        }
+    }
+
     @Test func endsCutShortAreErrors() throws {
         var derivation = try example()
         try derivation.fillOutputPaths(in: store, inputs: NoInputs())

@@ -14,6 +14,7 @@ import time
 
 import images
 import network
+import nix
 import registries
 from support import (
     BIN, DHOW, QUIET, ROOT, ROUNDS, clean_up, command, compare, missing, private_network, processes, proportional, row,
@@ -144,6 +145,7 @@ def main():
 
     registries.compare_registries(dhow, docker, podman)
     network.compare_networks(dhow, docker)
+    nix.compare_nix()
 
     widths = [max(len(str(line[column])) for line in rows + [("what", "dhow", "peer", "which", "ratio", "keep")]) for column in range(6)]
     for line in [("what", "dhow", "peer", "which", "ratio", "keep")] + rows:

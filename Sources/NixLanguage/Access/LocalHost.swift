@@ -16,6 +16,8 @@ open class LocalHost: EvaluationHost {
     private var derivations: [StorePath: Derivation] = [:]
     /// Files that would be in the store, by their absolute paths.
     private var texts: [String: [UInt8]] = [:]
+    /// Where the trees come from that would be in the store: reading one there reads its source.
+    private var trees: [String: String] = [:]
 
     public init(store: StoreDirectory = StoreDirectory(), system: String = LocalHost.machineSystem) {
         self.store = store
@@ -56,13 +58,23 @@ open class LocalHost: EvaluationHost {
         }
     }
 
+    /// Where `path` is to be read: a path in a tree that is only computed is one in that tree's source.
+    private func location(_ path: String) -> String {
+        guard !trees.isEmpty, path.hasPrefix(store.path + "/"), access(path, F_OK) != 0 else { return path }
+        let rest = path.utf8.dropFirst(store.path.utf8.count + 1)
+        let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+        guard let source = trees[String(path[..<end])] else { return path }
+        return source + path[end...]
+    }
+
     open func kind(of path: String) throws -> FileKind? {
         if texts[path] != nil { return .regular }
-        return try status(path).map { Self.kind($0.st_mode) }
+        return try status(location(path)).map { Self.kind($0.st_mode) }
     }
 
     open func readFile(_ path: String) throws -> [UInt8] {
         if let text = texts[path] { return text }
+        let path = location(path)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT || errno == ENOTDIR { throw HostError(.missing, "path '\(path)' does not exist") }
@@ -92,6 +104,7 @@ open class LocalHost: EvaluationHost {
     }
 
     open func readDirectory(_ path: String) throws -> [(name: ByteString, kind: FileKind?)] {
+        let path = location(path)
         guard let directory = opendir(path) else {
             switch errno {
             case ENOENT: throw HostError(.missing, "path '\(path)' does not exist")
@@ -118,7 +131,7 @@ open class LocalHost: EvaluationHost {
     }
 
     open func readLink(_ path: String) throws -> String {
-        String(decoding: try DirectorySource().target(ofLink: path), as: UTF8.self)
+        String(decoding: try DirectorySource().target(ofLink: location(path)), as: UTF8.self)
     }
 
     open var archiveSource: any NARSource { DirectorySource() }
@@ -142,7 +155,8 @@ open class LocalHost: EvaluationHost {
     // MARK: The store
 
     open func isValid(_ path: StorePath) -> Bool {
-        derivations[path] != nil || texts[store.print(path)] != nil || access(store.print(path), F_OK) == 0
+        let text = store.print(path)
+        return derivations[path] != nil || texts[text] != nil || trees[text] != nil || access(text, F_OK) == 0
     }
 
     open func references(of path: StorePath) throws -> Set<StorePath> { [] }
@@ -156,14 +170,19 @@ open class LocalHost: EvaluationHost {
     open func addTree(
         name: String, path: String, method: IngestionMethod, accepts: ((String) throws -> Bool)?
     ) throws -> StorePath {
+        let source = location(path)
         let hash: Hash
         switch method {
         case .recursive:
             guard try kind(of: path) != nil else { throw HostError(.missing, "path '\(path)' does not exist") }
-            hash = try Hash(.sha256, archiveOf: path, in: archiveSource, accepts: accepts ?? { _ in true })
+            // The filter is asked about the paths that the expression named.
+            let asked = accepts.map { accepts in { (entry: String) in try accepts(path + entry.dropFirst(source.count)) } }
+            hash = try Hash(.sha256, archiveOf: source, in: archiveSource, accepts: asked ?? { _ in true })
         case .flat: hash = Hash(.sha256, of: try readFile(path))
         }
-        return try store.makeFixedOutputPath(name: name, address: ContentAddress(method: method, hash: hash))
+        let added = try store.makeFixedOutputPath(name: name, address: ContentAddress(method: method, hash: hash))
+        trees[store.print(added)] = source
+        return added
     }
 
     open func addDerivation(_ derivation: Derivation) throws -> StorePath {

@@ -73,9 +73,7 @@ extension Evaluator {
                         ]))
                 }))
         for builtin in groups.joined() {
-            let cell = UnsafeMutablePointer<Builtin>.allocate(capacity: 1)
-            cell.initialize(to: builtin)
-            constant(builtin.name, .builtin(cell), isGlobal: builtin.isGlobal)
+            constant(builtin.name, hidden(builtin), isGlobal: builtin.isGlobal)
         }
         let derivation = arena.value()
         define("derivation", derivation)
@@ -92,10 +90,11 @@ extension Evaluator {
         derivation.pointee = .thunk(internalNode("derivation-internal.nix", InternalCode.derivation), baseEnvironment)
     }
 
-    /// A builtin that has no name in the language.
+    /// A builtin that has no name in the language, unless somebody gives it one.
     private func hidden(_ builtin: Builtin) -> Value {
         let cell = UnsafeMutablePointer<Builtin>.allocate(capacity: 1)
         cell.initialize(to: builtin)
+        builtins.append(cell)
         return .builtin(cell)
     }
 

@@ -2,7 +2,8 @@
 ///
 /// An error is made where something is wrong and told more on its way out, frame by frame. It is a class so that throwing
 /// it costs one word.
-// Unchecked: an error belongs to the one thread that evaluates, until that thread ends and hands it over.
+// Unchecked, and safe: only the evaluator's thread makes and changes errors, and none leaves it. `Evaluation.run` prints
+// an error on that thread and hands out a `Failure`, which is text; the type is not public, so nobody else can keep one.
 final class EvaluationError: Error, @unchecked Sendable {
     enum Kind {
         case parse

@@ -29,6 +29,8 @@ public struct EvaluationSettings: Sendable {
     public var allowedAddresses: [String] = []
     /// How deep functions may call each other.
     public var callDepthLimit = 10_000
+    /// How many calls there may be in all, for expressions that nobody has looked at.
+    public var callLimit = Int.max
     /// Whether traces name each function that was called.
     public var showsTrace = false
     /// Whether `builtins.traceVerbose` says anything.

@@ -7,6 +7,8 @@ extension Evaluator {
         let nodes = node.pointee.arguments
         if callDepth > callDepthLimit { throw callDepthExceeded(position) }
         try checkStack(position)
+        callsLeft &-= 1
+        if callsLeft < 0 { throw callLimitExceeded(position) }
         callDepth &+= 1
         defer { callDepth &-= 1 }
         var done = 0

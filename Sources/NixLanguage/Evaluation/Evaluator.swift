@@ -16,6 +16,8 @@ final class Evaluator {
 
     let baseEnvironment: Environment
     var baseSlots: [Symbol: Int] = [:]
+    /// The builtins, which are not in the arena: they hold closures, and the arena gives back bytes only.
+    var builtins: [UnsafeMutablePointer<Builtin>] = []
     /// The set `builtins`.
     var builtinsValue: ValueRef
 
@@ -23,6 +25,8 @@ final class Evaluator {
 
     var callDepth = 0
     let callDepthLimit: Int
+    /// Calls that may still be made.
+    var callsLeft: Int
     let showsTrace: Bool
     /// Arguments of builtins that are being called.
     let arguments: UnsafeMutablePointer<ValueRef>
@@ -65,6 +69,7 @@ final class Evaluator {
         contexts = ContextTable(arena)
         names = WellKnownNames(symbols)
         callDepthLimit = settings.callDepthLimit
+        callsLeft = settings.callLimit
         showsTrace = settings.showsTrace
         arguments = .allocate(capacity: Self.argumentLimit)
         trueValue = arena.value(.boolean(true))
@@ -83,7 +88,13 @@ final class Evaluator {
         installBuiltins()
     }
 
-    deinit { arguments.deallocate() }
+    deinit {
+        arguments.deallocate()
+        for cell in builtins {
+            cell.deinitialize(count: 1)
+            cell.deallocate()
+        }
+    }
 
     // MARK: Limits
 
@@ -102,11 +113,18 @@ final class Evaluator {
         EvaluationError(.stackOverflow, "stack overflow; max-call-depth exceeded", at: position)
     }
 
+    @inline(never)
+    func callLimitExceeded(_ position: Position) -> EvaluationError {
+        EvaluationError(.evaluation, "more function calls than the limit of \(settings.callLimit) allows", at: position)
+    }
+
     /// Counts a level of calls while `body` runs.
     @inline(__always)
     func deeper<Result>(_ position: Position, _ body: () throws -> Result) throws -> Result {
         if callDepth > callDepthLimit { throw callDepthExceeded(position) }
         if stack.isReached { throw stackOverflow(position) }
+        callsLeft &-= 1
+        if callsLeft < 0 { throw callLimitExceeded(position) }
         callDepth &+= 1
         defer { callDepth &-= 1 }
         return try body()

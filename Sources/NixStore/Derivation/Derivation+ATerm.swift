@@ -138,8 +138,11 @@ extension Derivation {
             try reader.expect(")")
             return (name, path, algorithm, digest)
         }) {
-            outputs[name.description] = try Self.output(path: path, algorithm: algorithm, digest: digest, in: store)
+            outputs[try Self.outputName(name)] = try Self.output(
+                path: path, algorithm: algorithm, digest: digest, in: store)
         }
+        // A fixed output's path follows from both names, which together may be too long.
+        for output in outputs.keys { _ = try self.path(of: output, in: store) }
         try reader.expect(",")
         for (path, names) in try reader.list({ (reader) throws(StoreError) in
             try reader.expect("(")
@@ -149,7 +152,9 @@ extension Derivation {
             try reader.expect(")")
             return (path, names)
         }) {
-            inputDerivations[try store.parse(path.description)] = Set(names.map(\.description))
+            var outputs: Set<String> = []
+            for name in names { outputs.insert(try Self.outputName(name)) }
+            inputDerivations[try store.parse(path.description)] = outputs
         }
         try reader.expect(",")
         for source in try reader.strings() { inputSources.insert(try store.parse(source.description)) }
@@ -172,6 +177,12 @@ extension Derivation {
         }
         try reader.expect(")")
         try reader.expectEnd()
+    }
+
+    /// Outputs' names are written without escapes, so that one with a quote in it would be read as something else.
+    private static func outputName(_ name: ByteString) throws(StoreError) -> String {
+        try StorePath.check(name: name.description)
+        return name.description
     }
 
     private static func output(

@@ -55,7 +55,8 @@ public struct DirectorySource: NARSource {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Self.failure("getting status of", path) }
         size(UInt64(status.st_size))
-        let capacity = min(max(Int(status.st_size), 4096), 1 << 20)
+        // Small enough that what was read is still near the processor when it is hashed.
+        let capacity = min(max(Int(status.st_size), 4096), 1 << 17)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 64)
         defer { buffer.deallocate() }
         while true {
