@@ -182,7 +182,8 @@ let package = Package(
             linkerSettings: selfContained + foundationEssentials),
 
         .executableTarget(
-            name: "dhow-copy", dependencies: ["CopyCommands"], linkerSettings: selfContained + foundationEssentials),
+            name: "dhow-copy", dependencies: ["CopyCommands", "CKernel"],
+            linkerSettings: selfContained + foundationEssentials),
 
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),
