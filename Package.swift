@@ -203,7 +203,8 @@ let package = Package(
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         .executableTarget(
-            name: "dhow-copy", dependencies: ["CopyCommands"], linkerSettings: selfContained + foundationEssentials),
+            name: "dhow-copy", dependencies: ["CopyCommands", "CKernel"],
+            linkerSettings: selfContained + foundationEssentials),
 
         // Tests mirror the folders.
         .testTarget(name: "JSONTests", dependencies: ["JSON"]),

@@ -81,7 +81,11 @@ public struct CredentialStore: Sendable {
         guard let auths = document["auths"]?.object else { return nil }
         if let exact = auths[key] { return exact }
         let host = Credential.host(of: key)
-        return auths.first { Credential.host(of: $0.name) == host }?.value
+        // Docker's own registry goes by `docker.io` in the files of Podman and skopeo.
+        return auths.first {
+            let other = Credential.host(of: $0.name)
+            return other == host || Credential.key(for: other) == key
+        }?.value
     }
 
     /// The registries with credentials in the file; those that only a helper knows are not among them.

@@ -24,6 +24,7 @@ import Testing
     @Test(arguments: [
         (#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cGE6c3M="}}}"#, "docker.io"),
         (#"{"auths":{"index.docker.io":{"auth":"bWU6cGE6c3M="}}}"#, "docker.io"),
+        (#"{"auths":{"docker.io":{"auth":"bWU6cGE6c3M="}}}"#, "docker.io"),
         (#"{"auths":{"example.com:5000":{"auth":"bWU6cGE6c3M="}}}"#, "example.com:5000"),
         (#"{"auths":{"https://example.com:5000/v2/":{"auth":"bWU6cGE6c3M="}}}"#, "example.com:5000"),
         (#"{"auths":{"example.com":{"username":"me","password":"pa:ss"}}}"#, "example.com"),

@@ -20,6 +20,7 @@ public struct CopyOptions: Sendable {
     /// Instead of what the destination prefers.
     public var layers: LayerPreference?
     public var compression: Compression?
+    /// `nil` for a level that is as fast, and makes layers as small, as containers/image's.
     public var compressionLevel: Int?
     /// Whether an image that would get another digest is refused instead.
     public var preservesDigests = false

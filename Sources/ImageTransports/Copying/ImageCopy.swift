@@ -1,3 +1,4 @@
+import Glibc
 import OCI
 import Registry
 
@@ -12,6 +13,8 @@ public struct ImageCopy: Sendable {
     /// Told in a sentence what happens.
     let report: @Sendable (String) -> Void
     let blobs: CopiedBlobs
+    /// Compressing keeps a core busy and takes some megabytes: more side by side would not be faster.
+    let recodings: ConcurrencyLimit
 
     public init(
         from source: any ImageSource, to destination: any ImageDestination, options: CopyOptions = .init(),
@@ -22,6 +25,7 @@ public struct ImageCopy: Sendable {
         self.options = options
         self.report = report
         blobs = CopiedBlobs()
+        recodings = ConcurrencyLimit(min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 2), 4))
     }
 
     /// - Returns: the manifest that stands at the destination.

@@ -17,8 +17,10 @@ final class BlobPipe: Sendable {
     }
 
     private let state = Mutex(State())
-    /// In bytes; two pieces of what a download brings at a time.
-    private let limit = 1 << 20
+    private let limit: Int
+
+    /// - Parameter limit: how many bytes may wait; by default two pieces of what a download brings at a time.
+    init(limit: Int = 1 << 20) { self.limit = limit }
 
     // MARK: Making
 

@@ -14,7 +14,8 @@ enum Recoding: Sendable, Equatable {
     /// Another form of a stream, made on a thread of its own.
     func apply(to input: BlobStream) -> BlobStream {
         if self == .none { return input }
-        let (raw, made) = (BlobPipe(), BlobPipe())
+        // Small, because six of them work side by side.
+        let (raw, made) = (BlobPipe(limit: pieceSize / 2), BlobPipe(limit: pieceSize / 2))
         let feeder = Task {
             do {
                 for try await buffer in input { try await raw.put(buffer) }
@@ -103,7 +104,7 @@ private final class PipeSink: ByteSink {
 
     func write(_ bytes: UnsafeRawBufferPointer) throws {
         pending.writeBytes(bytes)
-        if pending.readableBytes >= pieceSize { try finish() }
+        if pending.readableBytes >= pieceSize / 4 { try finish() }
     }
 
     func finish() throws {

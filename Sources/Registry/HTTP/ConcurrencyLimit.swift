@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets so many tasks through at a time, in the order in which they came.
-final class ConcurrencyLimit: Sendable {
+public final class ConcurrencyLimit: Sendable {
     private struct State {
         var free: Int
         var nextTicket = 0
@@ -10,9 +10,9 @@ final class ConcurrencyLimit: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ count: Int) { state = Mutex(State(free: max(count, 1))) }
+    public init(_ count: Int) { state = Mutex(State(free: max(count, 1))) }
 
-    func withSlot<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+    public func withSlot<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         try await acquire()
         defer { release() }
         return try await body()
