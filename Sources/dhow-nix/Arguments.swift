@@ -39,6 +39,12 @@ struct Arguments {
         return .option(item)
     }
 
+    /// The options that `option` stands for: `-qR` is `-q` and `-R`.
+    static func separate(_ option: String) -> [String] {
+        let isCluster = !option.hasPrefix("--") && option.utf8.count > 2 && !option.hasPrefix("-j")
+        return isCluster ? option.dropFirst().map { "-\($0)" } : [option]
+    }
+
     /// The value of `option`.
     mutating func value(of option: String) throws(UsageError) -> String {
         guard let value = pending.popFirst() else { throw UsageError("flag '\(option)' requires 1 argument(s)") }

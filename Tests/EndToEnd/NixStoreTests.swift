@@ -102,9 +102,13 @@ import Testing
         let dry = try ours.ours("nix", ["eval", "--read-only", "--expr", "builtins.toFile \"unwritten\" \"x\""])
         #expect(dry.text == path.text)
         #expect(try FileManager.default.contentsOfDirectory(atPath: ours.root + "/nix/store").count == before)
+        let read = "builtins.readFile \"${builtins.toFile \"unwritten\" \"x\"}\""
+        #expect(try ours.ours("nix", ["eval", "--read-only", "--expr", read]).text == "\"x\"")
         let wet = try ours.ours("nix", ["eval", "--expr", "builtins.toFile \"unwritten\" \"x\""])
         #expect(wet.text == path.text)
         #expect(try FileManager.default.contentsOfDirectory(atPath: ours.root + "/nix/store").count == before + 1)
+        #expect(try ours.ours("nix", ["eval", "--read-only", "--expr", read]).text == "\"x\"")
+        #expect(try ours.ours("nix", ["eval", "--expr", read]).text == "\"x\"")
     }
 
     @Test func commandsPrintWhatNixPrints() throws {

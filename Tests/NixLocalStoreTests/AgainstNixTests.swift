@@ -24,12 +24,6 @@ import Testing
         return [one, two, tree, flat, try store.addDerivation(derivation)]
     }
 
-    private final class NoInputs: DerivationHashes {
-        func hashModulo(of path: StorePath) throws -> Hash {
-            throw StoreError(.badDerivation, "the test's derivation has no inputs")
-        }
-    }
-
     @Test func nixAcceptsAStoreMadeHere() throws {
         let fixture = try Fixture()
         defer { fixture.keep() }

@@ -74,3 +74,10 @@ extension LocalStore {
         }
     }
 }
+
+/// For derivations without inputs.
+final class NoInputs: DerivationHashes {
+    func hashModulo(of path: StorePath) throws -> Hash {
+        throw StoreError(.badDerivation, "the test's derivation has no inputs")
+    }
+}

@@ -177,10 +177,4 @@ import Testing
                 == [store.directory.print(drv)])
         try store.addRoot(fixture.path + "/result", to: drv)
     }
-
-    private final class NoInputs: DerivationHashes {
-        func hashModulo(of path: StorePath) throws -> Hash {
-            throw StoreError(.badDerivation, "the test's derivation has no inputs")
-        }
-    }
 }

@@ -95,8 +95,7 @@ extension LocalStore {
                 let target = isThere ? file + ".repair" : file
                 if isThere { try here.removeTree(target) }
                 do {
-                    var info = try body(target)
-                    if info.registrationTime == 0 { info.registrationTime = Int64(time(nil)) }
+                    let info = try body(target)
                     if isThere { try exchange(target, with: file) }
                     if options.optimises {
                         var result = OptimiseResult()
@@ -130,6 +129,7 @@ extension LocalStore {
     // MARK: Registering
 
     /// Makes objects valid whose files are in place: all of them, or none. Of derivations, the outputs are noted too.
+    /// Those without a time of registration get the present.
     /// - Throws: `StoreError.notValid` when one refers to something that is neither valid nor among them,
     ///   `.badDerivation` when a derivation's outputs are not where they should be.
     public func register(_ infos: [PathInfo]) throws {
@@ -142,7 +142,13 @@ extension LocalStore {
                 outputs[info.path, default: [:]][name] = path
             }
         }
-        try database.register(infos, outputs: outputs)
+        let now = Int64(time(nil))
+        try database.register(
+            infos.map { info in
+                var info = info
+                if info.registrationTime == 0 { info.registrationTime = now }
+                return info
+            }, outputs: outputs)
     }
 
     /// Replaces what is known of a valid object: hash, size, signatures, content address.

@@ -4,7 +4,7 @@ import NixStore
 // What single rows say.
 extension StoreDatabase {
     func isValid(_ path: StorePath) throws -> Bool {
-        try read { try Self.identity(of: directory.print(path), in: $0) != nil }
+        try readOnce { try Self.identity(of: directory.print(path), in: $0) != nil }
     }
 
     /// Those of `paths` that are valid.

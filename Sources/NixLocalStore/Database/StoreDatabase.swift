@@ -41,6 +41,11 @@ final class StoreDatabase: Sendable {
         do { return try queue.read(body) } catch { throw Self.explained(error, file) }
     }
 
+    /// Runs one statement, for which a transaction would only cost time.
+    func readOnce<Result>(_ body: (Database) throws -> Result) throws -> Result {
+        do { return try queue.unsafeRead(body) } catch { throw Self.explained(error, file) }
+    }
+
     /// Everything in `body`, or nothing.
     func write<Result>(_ body: (Database) throws -> Result) throws -> Result {
         do {

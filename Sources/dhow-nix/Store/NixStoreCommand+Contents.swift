@@ -142,13 +142,7 @@ extension NixStoreCommand {
             return try Hash.andSize(archiveOf: session.store.layout.file(path))
         }
         let known = try session.store.validPaths(among: infos.map(\.path))
-        let now = currentTime()
-        try session.store.register(
-            infos.filter { replaces || !known.contains($0.path) }.map { info in
-                var info = info
-                info.registrationTime = now
-                return info
-            })
+        try session.store.register(infos.filter { replaces || !known.contains($0.path) })
     }
 
     // MARK: Derivations

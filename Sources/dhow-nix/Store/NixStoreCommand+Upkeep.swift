@@ -59,9 +59,13 @@ extension NixStoreCommand {
     }
 
     func verify(_ session: StoreSession) throws {
-        let isSound = try session.store.verify(
-            checksContents: flags.contains("--check-contents"), repairs: flags.contains("--repair"),
-            report: Self.report)
+        try Self.verify(
+            session, checksContents: flags.contains("--check-contents"), repairs: flags.contains("--repair"))
+    }
+
+    /// Checks the store, and says so as Nix does.
+    static func verify(_ session: StoreSession, checksContents: Bool, repairs: Bool) throws {
+        let isSound = try session.store.verify(checksContents: checksContents, repairs: repairs, report: report)
         if !isSound {
             StoreSession.say("warning: not all store errors were fixed")
             throw Quiet()

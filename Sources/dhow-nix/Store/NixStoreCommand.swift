@@ -67,10 +67,7 @@ struct NixStoreCommand {
             case .word(let word): command.words.append(word)
             case .option("--help"): throw HelpRequest(text: help)
             case .option(let option):
-                // -qR is -q -R.
-                let isCluster = !option.hasPrefix("--") && option.utf8.count > 2 && !option.hasPrefix("-j")
-                let options = isCluster ? option.dropFirst().map { "-\($0)" } : [option]
-                for option in options { try command.take(option, &rest) }
+                for option in Arguments.separate(option) { try command.take(option, &rest) }
             }
         }
         guard let operation = command.operation else { throw UsageError("no operation specified") }

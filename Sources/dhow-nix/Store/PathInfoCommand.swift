@@ -39,8 +39,7 @@ struct PathInfoCommand {
             case .word(let word): command.words.append(word)
             case .option("--help"): throw HelpRequest(text: help)
             case .option(let option):
-                let isCluster = !option.hasPrefix("--") && option.utf8.count > 2
-                for option in isCluster ? option.dropFirst().map({ "-\($0)" }) : [option] {
+                for option in Arguments.separate(option) {
                     if let flag = names[option] {
                         command.flags.insert(flag)
                     } else {

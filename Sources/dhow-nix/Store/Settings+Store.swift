@@ -10,6 +10,6 @@ extension Settings {
     /// What evaluates: with a store that is written to, or one that is only computed.
     func host(isReadOnly: Bool) throws -> LocalHost {
         let layout = try layout()
-        return isReadOnly ? LocalHost(store: layout.directory) : StoreHost(layout: layout)
+        return isReadOnly ? ReadOnlyStoreHost(layout: layout) : StoreHost(layout: layout)
     }
 }

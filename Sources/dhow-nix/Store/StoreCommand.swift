@@ -53,8 +53,7 @@ struct StoreCommand {
             case .word(let word): command.words.append(word)
             case .option("--help"): throw HelpRequest(text: help)
             case .option(let option):
-                let isCluster = !option.hasPrefix("--") && option.utf8.count > 2
-                for option in isCluster ? option.dropFirst().map({ "-\($0)" }) : [option] {
+                for option in Arguments.separate(option) {
                     try command.take(option, &rest)
                 }
             }
@@ -155,12 +154,7 @@ struct StoreCommand {
             if !isSound { throw Quiet() }
             return
         }
-        let isSound = try session.store.verify(
-            checksContents: flags.contains("--check-contents"), repairs: flags.contains("--repair"),
-            report: NixStoreCommand.report)
-        if !isSound {
-            StoreSession.say("warning: not all store errors were fixed")
-            throw Quiet()
-        }
+        try NixStoreCommand.verify(
+            session, checksContents: flags.contains("--check-contents"), repairs: flags.contains("--repair"))
     }
 }

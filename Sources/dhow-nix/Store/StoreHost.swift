@@ -3,11 +3,40 @@ import NixLanguage
 import NixLocalStore
 import NixStore
 
+/// A host whose store may lie below another root, with its files elsewhere than their names say; nothing is written.
+class ReadOnlyStoreHost: LocalHost {
+    let layout: StoreLayout
+
+    init(layout: StoreLayout) {
+        self.layout = layout
+        super.init(store: layout.directory)
+    }
+
+    /// Where `path` is; what only this evaluation has made is nowhere, and goes by its name.
+    private func file(_ path: String) -> String {
+        let file = layout.file(named: path)
+        guard file != path else { return path }
+        let status = try? FileDescriptor.currentDirectory.statusIfPresent(of: file)
+        return status == nil ? path : file
+    }
+
+    override func kind(of path: String) throws -> FileKind? { try super.kind(of: file(path)) }
+    override func readFile(_ path: String) throws -> [UInt8] { try super.readFile(file(path)) }
+    override func readDirectory(_ path: String) throws -> [(name: ByteString, kind: FileKind?)] {
+        try super.readDirectory(file(path))
+    }
+    override func readLink(_ path: String) throws -> String { try super.readLink(file(path)) }
+    override var archiveSource: any NARSource { StoreSource(layout: layout) }
+
+    override func isValid(_ path: StorePath) -> Bool {
+        super.isValid(path) || FileDescriptor.currentDirectory.exists(layout.file(path))
+    }
+}
+
 /// The host of an evaluation that writes to a store: texts, sources and derivations become objects.
 ///
 /// The store is opened when something is first asked of it, so that an evaluation that needs none starts without.
-class StoreHost: LocalHost {
-    let layout: StoreLayout
+class StoreHost: ReadOnlyStoreHost {
     private let options: LocalStore.Options
     private var opened: LocalStore?
     /// Derivations of this evaluation, so that none is read back.
@@ -16,9 +45,8 @@ class StoreHost: LocalHost {
     var build: ((LocalStore, [(derivation: StorePath, output: String)]) throws -> Void)?
 
     init(layout: StoreLayout, options: LocalStore.Options = LocalStore.Options()) {
-        self.layout = layout
         self.options = options
-        super.init(store: layout.directory)
+        super.init(layout: layout)
     }
 
     func localStore() throws -> LocalStore {
@@ -27,17 +55,6 @@ class StoreHost: LocalHost {
         opened = store
         return store
     }
-
-    // MARK: Files
-
-    // A store below another root has its files elsewhere than their names say.
-    override func kind(of path: String) throws -> FileKind? { try super.kind(of: layout.file(named: path)) }
-    override func readFile(_ path: String) throws -> [UInt8] { try super.readFile(layout.file(named: path)) }
-    override func readDirectory(_ path: String) throws -> [(name: ByteString, kind: FileKind?)] {
-        try super.readDirectory(layout.file(named: path))
-    }
-    override func readLink(_ path: String) throws -> String { try super.readLink(layout.file(named: path)) }
-    override var archiveSource: any NARSource { StoreSource(layout: layout) }
 
     // MARK: The store
 
