@@ -57,7 +57,8 @@ let package = Package(
             sources: [
                 "EngineError.swift", "Creation/BindSpecification.swift", "Reading/LogFiles.swift",
                 "Reading/LogReader.swift", "Specification/SeccompProfile.swift",
-                "Specification/SecurityOptions.swift", "Specification/UserLookup.swift", "Support/HostFiles.swift", "Support/Names.swift",
+                "Specification/SecurityOptions.swift", "Specification/UserLookup.swift", "Support/HostFiles.swift",
+                "Support/Names.swift",
                 "Support/PathText.swift", "Support/Signals.swift",
             ]),
         module(
@@ -75,9 +76,18 @@ let package = Package(
             "Storage", ["JSON", "Kernel", "OCI"],
             sources: ["Images/ImageRunConfig+Changes.swift", "StorageError.swift"]),
 
-        // What the targets share, and the one type of NIO's that the parsers name.
+        module(
+            "NixStore", ["Crypto"],
+            sources: [
+                "BinaryCache/CacheInfo.swift", "BinaryCache/KeyValueText.swift", "BinaryCache/NarInfo.swift",
+                "ByteString.swift", "Daemon/DaemonEvent.swift", "Daemon/DaemonWire.swift", "Hash", "Paths", "Store",
+                "StoreError.swift",
+            ]),
+
+        // What the targets share, the one type of NIO's that the parsers name, and swift-crypto's digests.
         .target(name: "Fuzzing", path: "Support/Fuzzing", swiftSettings: instrumented),
         .target(name: "NIOHTTP1", path: "Support/NIOHTTP1"),
+        .target(name: "Crypto", path: "Support/Crypto"),
 
         target("changes", "Storage", "OCI"),
         target("dbus", "Cgroups", "Kernel"),
@@ -89,6 +99,8 @@ let package = Package(
         target("log", "Engine", "EngineModel", "Kernel", "ContainerRuntime"),
         target("model", "EngineModel", "JSON"),
         target("monitor", "Monitor", "JSON"),
+        target("narinfo", "NixStore"),
+        target("nix-daemon", "NixStore"),
         target("options", "Commands", "CommandLineKit", "Engine", "Kernel"),
         target("reference", "OCI"),
         target("registry", "Registry", "Credentials"),
