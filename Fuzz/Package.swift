@@ -77,7 +77,13 @@ let package = Package(
             sources: ["Images/ImageRunConfig+Changes.swift", "StorageError.swift"]),
 
         .target(name: "CNixSupport", path: "Shared/CNixSupport"),
-        module("NixStore", ["Crypto"]),
+        module(
+            "NixStore", ["Crypto"],
+            sources: [
+                "BinaryCache/CacheInfo.swift", "BinaryCache/KeyValueText.swift", "BinaryCache/NarInfo.swift",
+                "ByteString.swift", "Daemon/DaemonEvent.swift", "Daemon/DaemonWire.swift", "Derivation", "Hash", "NAR",
+                "Paths", "Store", "StoreError.swift",
+            ]),
         module("NixLanguage", ["NixStore", "CNixSupport"]),
 
         // What the targets share, and what the parsers name of NIO's and of swift-crypto's.
@@ -99,6 +105,8 @@ let package = Package(
         target("nar", "NixStore"),
         target("nix", "NixLanguage", "NixStore"),
         target("nix-data", "NixLanguage", "NixStore"),
+        target("narinfo", "NixStore"),
+        target("nix-daemon", "NixStore"),
         target("options", "Commands", "CommandLineKit", "Engine", "Kernel"),
         target("reference", "OCI"),
         target("registry", "Registry", "Credentials"),

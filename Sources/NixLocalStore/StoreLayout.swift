@@ -107,7 +107,8 @@ public struct StoreLayout: Sendable, Hashable {
     }
 
     var links: String { objects + "/.links" }
-    var database: String { state + "/db" }
+    /// The directory of the database.
+    public var database: String { state + "/db" }
     var roots: String { state + "/gcroots" }
     var profiles: String { state + "/profiles" }
     var temporaryRoots: String { state + "/temproots" }
