@@ -164,7 +164,8 @@ let package = Package(
             name: "NixStore", dependencies: ["Kernel", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "NixLocalStore",
-            dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
         .target(
             name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
             swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
