@@ -12,10 +12,13 @@ public final class OutOfMemoryWatch: Sendable {
     private let watch: FileWatch?
     /// How often the limit was hit, when it was last read.
     private let knownHits = Mutex<UInt64>(0)
+    /// How many kills the cgroup above had counted, in itself and below, when this was made; v2 only.
+    private let killsAbove: UInt64
 
     init(v1 directory: CgroupDirectory) throws(CgroupError) {
         isV2 = false
         watch = nil
+        killsAbove = 0
         self.directory = directory
         do throws(KernelError) {
             let event = try EventDescriptor()
@@ -29,6 +32,7 @@ public final class OutOfMemoryWatch: Sendable {
     init(v2 directory: CgroupDirectory) throws(CgroupError) {
         isV2 = true
         self.directory = directory
+        killsAbove = Self.killsAbove(directory) ?? 0
         do throws(KernelError) {
             let watch = try FileWatch()
             _ = try watch.add("\(directory.path)/memory.events", .modified)
@@ -60,6 +64,19 @@ public final class OutOfMemoryWatch: Sendable {
         return values["oom_kill"] ?? 0
     }
 
-    /// Whether the cgroup was at its limit when that was last read; v2 only.
-    public var hasHitLimit: Bool { knownHits.withLock { $0 > 0 } }
+    /// Whether a process of a cgroup that is gone may have been killed for lack of memory: it was at its limit when that
+    /// was last read, or the cgroup above, which counts for those below it, has counted a kill since. v2 only.
+    public var mayHaveKilled: Bool {
+        if knownHits.withLock({ $0 > 0 }) { return true }
+        return Self.killsAbove(directory).map { $0 > killsAbove } ?? false
+    }
+
+    private static func killsAbove(_ directory: CgroupDirectory) -> UInt64? {
+        guard let slash = directory.path.utf8.lastIndex(of: UInt8(ascii: "/")),
+            let text = try? FileDescriptor.currentDirectory.readText(
+                directory.path[..<slash] + "/memory.events", limit: 4096),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("oom_kill ") })
+        else { return nil }
+        return line.split(separator: " ").last.flatMap { UInt64($0) }
+    }
 }

@@ -69,12 +69,12 @@ extension ContainerMonitor {
     /// Tells of kills that nobody was told of yet, when the container's first process has ended.
     ///
     /// The kernel may hold back the news of a kill for 10 ms, in which systemd removes the scope that it sees empty, with
-    /// the count. Then a process that was killed, though nobody asked for it, in a cgroup that was at its limit, tells
-    /// as much.
+    /// the count. Then a process that was killed, though nobody asked for it, tells as much when the cgroup was at its
+    /// limit, or the one above has counted a kill.
     func noticeKills(endedBy signal: Int32) {
         guard let watch = oomWatch else { return }
         if watch.readKillCount() != nil { return noticeKills(watch) }
-        guard seenKills == 0, signal == SIGKILL, !isKillAsked, watch.hasHitLimit else { return }
+        guard seenKills == 0, signal == SIGKILL, !isKillAsked, watch.mayHaveKilled else { return }
         seenKills = 1
         tell(.outOfMemory)
     }
