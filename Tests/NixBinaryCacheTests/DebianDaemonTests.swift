@@ -20,8 +20,9 @@ import Testing
             configuration.descriptors = [0: null, 1: null, 2: null]
             configuration.startsProcessGroup = true
             process = try Subprocess.spawn(configuration)
-            // It is there when it can be connected to; until then there is nothing to wait on.
-            while (try? Socket.connect(to: socket)) == nil {
+            // It is there when it answers. One connection at a time: its processes make the new store's database, and two
+            // that do so at once get in each other's way.
+            while (try? DaemonStore(socket: socket).ping()) == nil {
                 guard try process.process.wait(noHang: true) == nil else {
                     throw StoreError(.unreachable, "nix-daemon ended")
                 }
