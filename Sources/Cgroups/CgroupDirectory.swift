@@ -55,9 +55,13 @@ struct CgroupDirectory: Sendable {
     }
 
     /// A file of lines `name value`. Empty when there is none.
-    func keyedValues(_ file: String) throws(CgroupError) -> [String: UInt64] {
+    func keyedValues(_ file: String) throws(CgroupError) -> [String: UInt64] { try keyedValuesIfPresent(file) ?? [:] }
+
+    /// The same; `nil` when there is none.
+    func keyedValuesIfPresent(_ file: String) throws(CgroupError) -> [String: UInt64]? {
+        guard let text = try readIfPresent(file) else { return nil }
         var values: [String: UInt64] = [:]
-        for line in try readIfPresent(file)?.split(separator: "\n") ?? [] {
+        for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")
             if fields.count == 2, let value = Self.number(fields[1]) { values[String(fields[0])] = value }
         }

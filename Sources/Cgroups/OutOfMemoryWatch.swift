@@ -59,7 +59,8 @@ public final class OutOfMemoryWatch: Sendable {
 
     /// The same; `nil` once the cgroup is gone.
     public func readKillCount() -> UInt64? {
-        guard let values = try? directory.keyedValues(isV2 ? "memory.events" : "memory.oom_control") else { return nil }
+        guard let values = try? directory.keyedValuesIfPresent(isV2 ? "memory.events" : "memory.oom_control")
+        else { return nil }
         if let hits = values["max"] { knownHits.withLock { $0 = hits } }
         return values["oom_kill"] ?? 0
     }
@@ -72,11 +73,8 @@ public final class OutOfMemoryWatch: Sendable {
     }
 
     private static func killsAbove(_ directory: CgroupDirectory) -> UInt64? {
-        guard let slash = directory.path.utf8.lastIndex(of: UInt8(ascii: "/")),
-            let text = try? FileDescriptor.currentDirectory.readText(
-                directory.path[..<slash] + "/memory.events", limit: 4096),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("oom_kill ") })
-        else { return nil }
-        return line.split(separator: " ").last.flatMap { UInt64($0) }
+        guard let slash = directory.path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        let above = CgroupDirectory(path: String(directory.path[..<slash]))
+        return try? above.keyedValuesIfPresent("memory.events")?["oom_kill"]
     }
 }
