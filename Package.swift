@@ -141,21 +141,21 @@ let package = Package(
             ],
             // Its tests look inside; nothing here is hot enough to mind.
             swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
-        // Not optimised, for the reason that holds for the commands below.
+        // For size, for the reason that holds for the commands below.
         .target(
             name: "CopyCommands",
             dependencies: [
                 "ImageTransports", "Registry", "Credentials", "CommandLineKit", "EngineClient", "Archive", "Kernel",
                 "OCI", "JSON",
             ],
-            swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
+            swiftSettings: [.unsafeFlags(["-Osize"], .when(configuration: .release))]),
 
-        // Not optimised: Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and nothing
-        // in the commands is hot.
+        // For size: with -O, Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and
+        // nothing in the commands is hot.
         .target(
             name: "Commands",
             dependencies: ["CommandLineKit", "EngineClient", "EngineModel", "Credentials", "Archive", "Kernel", "OCI"],
-            swiftSettings: [.unsafeFlags(["-Onone"], .when(configuration: .release))]),
+            swiftSettings: [.unsafeFlags(["-Osize"], .when(configuration: .release))]),
 
         // Nix: the names of things in a store, and the language. The evaluator's state is one thread's, so that checks of
         // exclusive access would only cost time.

@@ -129,12 +129,13 @@ public struct CgroupReference: JSONRecord {
         self.paths = paths
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("version", \.version),
-        .always("paths", \.paths),
-        .optional("unit", \.unit),
-        .optional("slice", \.slice),
-        .optional("userUnit", \.isUserUnit))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("version", &version)
+        json.always("paths", &paths)
+        json.optional("unit", &unit)
+        json.optional("slice", &slice)
+        json.optional("userUnit", &isUserUnit)
+    }
 
     /// See `Cgroup.processDirectory`.
     public var processDirectory: String? {

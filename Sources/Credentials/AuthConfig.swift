@@ -24,14 +24,15 @@ public struct AuthConfig: JSONRecord {
         }
     }
 
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("username", \.username),
-        .omitEmpty("password", \.password),
-        .omitEmpty("auth", \.auth),
-        .omitEmpty("email", \.email),
-        .omitEmpty("serveraddress", \.serverAddress),
-        .omitEmpty("identitytoken", \.identityToken),
-        .omitEmpty("registrytoken", \.registryToken))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("username", &username)
+        json.omitEmpty("password", &password)
+        json.omitEmpty("auth", &auth)
+        json.omitEmpty("email", &email)
+        json.omitEmpty("serveraddress", &serverAddress)
+        json.omitEmpty("identitytoken", &identityToken)
+        json.omitEmpty("registrytoken", &registryToken)
+    }
 
     /// The credential in it, or `nil` for an empty one, which is how clients say that they have none.
     public var credential: Credential? {

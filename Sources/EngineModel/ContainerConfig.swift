@@ -36,32 +36,33 @@ public struct ContainerConfig: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Hostname", \.hostname),
-        .always("Domainname", \.domainname),
-        .always("User", \.user),
-        .always("AttachStdin", \.attachStdin),
-        .always("AttachStdout", \.attachStdout),
-        .always("AttachStderr", \.attachStderr),
-        .optional("ExposedPorts", \.exposedPorts),
-        .always("Tty", \.tty),
-        .always("OpenStdin", \.openStdin),
-        .always("StdinOnce", \.stdinOnce),
-        .nullable("Env", \.env),
-        .nullable("Cmd", \.cmdForm),
-        .optional("Healthcheck", \.healthcheck),
-        .omitEmpty("ArgsEscaped", \.argsEscaped),
-        .always("Image", \.image),
-        .nullable("Volumes", \.volumes),
-        .always("WorkingDir", \.workingDir),
-        .nullable("Entrypoint", \.entrypointForm),
-        .omitEmpty("NetworkDisabled", \.networkDisabled),
-        .omitEmpty("MacAddress", \.macAddress),
-        .nullable("OnBuild", \.onBuild),
-        .nullable("Labels", \.labels),
-        .omitEmpty("StopSignal", \.stopSignal),
-        .optional("StopTimeout", \.stopTimeout),
-        .optional("Shell", \.shellForm))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Hostname", &hostname)
+        json.always("Domainname", &domainname)
+        json.always("User", &user)
+        json.always("AttachStdin", &attachStdin)
+        json.always("AttachStdout", &attachStdout)
+        json.always("AttachStderr", &attachStderr)
+        json.optional("ExposedPorts", &exposedPorts)
+        json.always("Tty", &tty)
+        json.always("OpenStdin", &openStdin)
+        json.always("StdinOnce", &stdinOnce)
+        json.nullable("Env", &env)
+        json.nullable("Cmd", &cmdForm)
+        json.optional("Healthcheck", &healthcheck)
+        json.omitEmpty("ArgsEscaped", &argsEscaped)
+        json.always("Image", &image)
+        json.nullable("Volumes", &volumes)
+        json.always("WorkingDir", &workingDir)
+        json.nullable("Entrypoint", &entrypointForm)
+        json.omitEmpty("NetworkDisabled", &networkDisabled)
+        json.omitEmpty("MacAddress", &macAddress)
+        json.nullable("OnBuild", &onBuild)
+        json.nullable("Labels", &labels)
+        json.omitEmpty("StopSignal", &stopSignal)
+        json.optional("StopTimeout", &stopTimeout)
+        json.optional("Shell", &shellForm)
+    }
 
     private var cmdForm: WordList? {
         get { cmd.map(WordList.init) }
@@ -103,13 +104,14 @@ public struct HealthConfig: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("Test", \.test),
-        .omitEmpty("Interval", \.interval),
-        .omitEmpty("Timeout", \.timeout),
-        .omitEmpty("StartPeriod", \.startPeriod),
-        .omitEmpty("StartInterval", \.startInterval),
-        .omitEmpty("Retries", \.retries))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("Test", &test)
+        json.omitEmpty("Interval", &interval)
+        json.omitEmpty("Timeout", &timeout)
+        json.omitEmpty("StartPeriod", &startPeriod)
+        json.omitEmpty("StartInterval", &startInterval)
+        json.omitEmpty("Retries", &retries)
+    }
 }
 
 /// The body of `POST /containers/create`.
@@ -151,8 +153,10 @@ public struct ContainerCreateRequest: JSONConvertible, Equatable {
         var networkingConfig: NetworkingConfig?
         var unknownMembers = JSONObject()
         init() {}
-        static let members = JSONMembers<Self>(
-            .optional("HostConfig", \.hostConfig), .optional("NetworkingConfig", \.networkingConfig))
+        mutating func members(_ json: inout JSONMembers) {
+            json.optional("HostConfig", &hostConfig)
+            json.optional("NetworkingConfig", &networkingConfig)
+        }
     }
 }
 
@@ -168,5 +172,8 @@ public struct ContainerCreateResponse: JSONRecord {
         self.warnings = warnings
     }
 
-    public static let members = JSONMembers<Self>(.always("Id", \.id), .always("Warnings", \.warnings))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Id", &id)
+        json.always("Warnings", &warnings)
+    }
 }

@@ -33,33 +33,34 @@ public struct ContainerInspect: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Id", \.id),
-        .always("Created", \.created),
-        .always("Path", \.path),
-        .always("Args", \.args),
-        .always("State", \.state),
-        .always("Image", \.image),
-        .always("ResolvConfPath", \.resolvConfPath),
-        .always("HostnamePath", \.hostnamePath),
-        .always("HostsPath", \.hostsPath),
-        .always("LogPath", \.logPath),
-        .always("Name", \.name),
-        .always("RestartCount", \.restartCount),
-        .always("Driver", \.driver),
-        .always("Platform", \.platform),
-        .always("MountLabel", \.mountLabel),
-        .always("ProcessLabel", \.processLabel),
-        .always("AppArmorProfile", \.appArmorProfile),
-        .nullable("ExecIDs", \.execIDs),
-        .always("HostConfig", \.hostConfig),
-        .always("GraphDriver", \.graphDriver),
-        .optional("SizeRw", \.sizeRw),
-        .optional("SizeRootFs", \.sizeRootFs),
-        .always("Mounts", \.mounts),
-        .always("Config", \.config),
-        .always("NetworkSettings", \.networkSettings),
-        .optional("ImageManifestDescriptor", \.imageManifestDescriptor))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Id", &id)
+        json.always("Created", &created)
+        json.always("Path", &path)
+        json.always("Args", &args)
+        json.always("State", &state)
+        json.always("Image", &image)
+        json.always("ResolvConfPath", &resolvConfPath)
+        json.always("HostnamePath", &hostnamePath)
+        json.always("HostsPath", &hostsPath)
+        json.always("LogPath", &logPath)
+        json.always("Name", &name)
+        json.always("RestartCount", &restartCount)
+        json.always("Driver", &driver)
+        json.always("Platform", &platform)
+        json.always("MountLabel", &mountLabel)
+        json.always("ProcessLabel", &processLabel)
+        json.always("AppArmorProfile", &appArmorProfile)
+        json.nullable("ExecIDs", &execIDs)
+        json.always("HostConfig", &hostConfig)
+        json.always("GraphDriver", &graphDriver)
+        json.optional("SizeRw", &sizeRw)
+        json.optional("SizeRootFs", &sizeRootFs)
+        json.always("Mounts", &mounts)
+        json.always("Config", &config)
+        json.always("NetworkSettings", &networkSettings)
+        json.optional("ImageManifestDescriptor", &imageManifestDescriptor)
+    }
 }
 
 /// What a container does.
@@ -82,19 +83,20 @@ public struct ContainerState: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Status", \.status),
-        .always("Running", \.running),
-        .always("Paused", \.paused),
-        .always("Restarting", \.restarting),
-        .always("OOMKilled", \.oomKilled),
-        .always("Dead", \.dead),
-        .always("Pid", \.pid),
-        .always("ExitCode", \.exitCode),
-        .always("Error", \.error),
-        .always("StartedAt", \.startedAt),
-        .always("FinishedAt", \.finishedAt),
-        .optional("Health", \.health))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Status", &status)
+        json.always("Running", &running)
+        json.always("Paused", &paused)
+        json.always("Restarting", &restarting)
+        json.always("OOMKilled", &oomKilled)
+        json.always("Dead", &dead)
+        json.always("Pid", &pid)
+        json.always("ExitCode", &exitCode)
+        json.always("Error", &error)
+        json.always("StartedAt", &startedAt)
+        json.always("FinishedAt", &finishedAt)
+        json.optional("Health", &health)
+    }
 }
 
 /// What the health checks of a container found.
@@ -106,8 +108,11 @@ public struct Health: JSONRecord {
     public var log: [Result]? = []
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("Status", \.status), .always("FailingStreak", \.failingStreak), .nullable("Log", \.log))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Status", &status)
+        json.always("FailingStreak", &failingStreak)
+        json.nullable("Log", &log)
+    }
 
     public struct Result: JSONRecord {
         public var start = ""
@@ -116,9 +121,12 @@ public struct Health: JSONRecord {
         public var output = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .always("Start", \.start), .always("End", \.end), .always("ExitCode", \.exitCode),
-            .always("Output", \.output))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("Start", &start)
+            json.always("End", &end)
+            json.always("ExitCode", &exitCode)
+            json.always("Output", &output)
+        }
     }
 }
 
@@ -132,7 +140,10 @@ public struct DriverData: JSONRecord {
         self.name = name
         self.data = data
     }
-    public static let members = JSONMembers<Self>(.nullable("Data", \.data), .always("Name", \.name))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("Data", &data)
+        json.always("Name", &name)
+    }
 }
 
 /// A mount of a container.
@@ -149,13 +160,14 @@ public struct MountPoint: JSONRecord {
     public var propagation = ""
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("Type", \.type),
-        .omitEmpty("Name", \.name),
-        .always("Source", \.source),
-        .always("Destination", \.destination),
-        .omitEmpty("Driver", \.driver),
-        .always("Mode", \.mode),
-        .always("RW", \.rw),
-        .always("Propagation", \.propagation))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("Type", &type)
+        json.omitEmpty("Name", &name)
+        json.always("Source", &source)
+        json.always("Destination", &destination)
+        json.omitEmpty("Driver", &driver)
+        json.always("Mode", &mode)
+        json.always("RW", &rw)
+        json.always("Propagation", &propagation)
+    }
 }

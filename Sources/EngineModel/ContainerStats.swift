@@ -20,20 +20,21 @@ public struct ContainerStats: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("id", \.id),
-        .omitEmpty("name", \.name),
-        .omitEmpty("os_type", \.osType),
-        .always("read", \.read),
-        .always("cpu_stats", \.cpuStats),
-        .always("memory_stats", \.memoryStats),
-        .optional("networks", \.networks),
-        .always("pids_stats", \.pidsStats),
-        .always("blkio_stats", \.blkioStats),
-        .always("num_procs", \.numProcs),
-        .always("storage_stats", \.storageStats),
-        .always("preread", \.preread),
-        .always("precpu_stats", \.precpuStats))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("id", &id)
+        json.omitEmpty("name", &name)
+        json.omitEmpty("os_type", &osType)
+        json.always("read", &read)
+        json.always("cpu_stats", &cpuStats)
+        json.always("memory_stats", &memoryStats)
+        json.optional("networks", &networks)
+        json.always("pids_stats", &pidsStats)
+        json.always("blkio_stats", &blkioStats)
+        json.always("num_procs", &numProcs)
+        json.always("storage_stats", &storageStats)
+        json.always("preread", &preread)
+        json.always("precpu_stats", &precpuStats)
+    }
 
     /// Times are in nanoseconds.
     public struct CPU: JSONRecord {
@@ -43,11 +44,12 @@ public struct ContainerStats: JSONRecord {
         public var throttling = Throttling()
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .always("cpu_usage", \.usage),
-            .omitEmpty("system_cpu_usage", \.systemUsage),
-            .omitEmpty("online_cpus", \.onlineCPUs),
-            .always("throttling_data", \.throttling))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("cpu_usage", &usage)
+            json.omitEmpty("system_cpu_usage", &systemUsage)
+            json.omitEmpty("online_cpus", &onlineCPUs)
+            json.always("throttling_data", &throttling)
+        }
 
         public struct Usage: JSONRecord {
             public var total: UInt64 = 0
@@ -56,11 +58,12 @@ public struct ContainerStats: JSONRecord {
             public var user: UInt64 = 0
             public var unknownMembers = JSONObject()
             public init() {}
-            public static let members = JSONMembers<Self>(
-                .always("total_usage", \.total),
-                .optional("percpu_usage", \.perCPU),
-                .always("usage_in_kernelmode", \.kernel),
-                .always("usage_in_usermode", \.user))
+            public mutating func members(_ json: inout JSONMembers) {
+                json.always("total_usage", &total)
+                json.optional("percpu_usage", &perCPU)
+                json.always("usage_in_kernelmode", &kernel)
+                json.always("usage_in_usermode", &user)
+            }
         }
 
         public struct Throttling: JSONRecord {
@@ -69,10 +72,11 @@ public struct ContainerStats: JSONRecord {
             public var throttledTime: UInt64 = 0
             public var unknownMembers = JSONObject()
             public init() {}
-            public static let members = JSONMembers<Self>(
-                .always("periods", \.periods),
-                .always("throttled_periods", \.throttledPeriods),
-                .always("throttled_time", \.throttledTime))
+            public mutating func members(_ json: inout JSONMembers) {
+                json.always("periods", &periods)
+                json.always("throttled_periods", &throttledPeriods)
+                json.always("throttled_time", &throttledTime)
+            }
         }
     }
 
@@ -85,12 +89,13 @@ public struct ContainerStats: JSONRecord {
         public var limit: UInt64 = 0
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("usage", \.usage),
-            .omitEmpty("max_usage", \.maxUsage),
-            .optional("stats", \.stats),
-            .omitEmpty("failcnt", \.failcnt),
-            .omitEmpty("limit", \.limit))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("usage", &usage)
+            json.omitEmpty("max_usage", &maxUsage)
+            json.optional("stats", &stats)
+            json.omitEmpty("failcnt", &failcnt)
+            json.omitEmpty("limit", &limit)
+        }
     }
 
     public struct Network: JSONRecord {
@@ -104,15 +109,16 @@ public struct ContainerStats: JSONRecord {
         public var txDropped: UInt64 = 0
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .always("rx_bytes", \.rxBytes),
-            .always("rx_packets", \.rxPackets),
-            .always("rx_errors", \.rxErrors),
-            .always("rx_dropped", \.rxDropped),
-            .always("tx_bytes", \.txBytes),
-            .always("tx_packets", \.txPackets),
-            .always("tx_errors", \.txErrors),
-            .always("tx_dropped", \.txDropped))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("rx_bytes", &rxBytes)
+            json.always("rx_packets", &rxPackets)
+            json.always("rx_errors", &rxErrors)
+            json.always("rx_dropped", &rxDropped)
+            json.always("tx_bytes", &txBytes)
+            json.always("tx_packets", &txPackets)
+            json.always("tx_errors", &txErrors)
+            json.always("tx_dropped", &txDropped)
+        }
     }
 
     public struct Pids: JSONRecord {
@@ -120,7 +126,10 @@ public struct ContainerStats: JSONRecord {
         public var limit: UInt64 = 0
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.omitEmpty("current", \.current), .omitEmpty("limit", \.limit))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("current", &current)
+            json.omitEmpty("limit", &limit)
+        }
     }
 
     public struct BlockIO: JSONRecord {
@@ -134,15 +143,16 @@ public struct ContainerStats: JSONRecord {
         public var sectors: [Entry]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .nullable("io_service_bytes_recursive", \.serviceBytes),
-            .nullable("io_serviced_recursive", \.serviced),
-            .nullable("io_queue_recursive", \.queued),
-            .nullable("io_service_time_recursive", \.serviceTime),
-            .nullable("io_wait_time_recursive", \.waitTime),
-            .nullable("io_merged_recursive", \.merged),
-            .nullable("io_time_recursive", \.time),
-            .nullable("sectors_recursive", \.sectors))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.nullable("io_service_bytes_recursive", &serviceBytes)
+            json.nullable("io_serviced_recursive", &serviced)
+            json.nullable("io_queue_recursive", &queued)
+            json.nullable("io_service_time_recursive", &serviceTime)
+            json.nullable("io_wait_time_recursive", &waitTime)
+            json.nullable("io_merged_recursive", &merged)
+            json.nullable("io_time_recursive", &time)
+            json.nullable("sectors_recursive", &sectors)
+        }
 
         public struct Entry: JSONRecord {
             public var major: UInt64 = 0
@@ -157,8 +167,12 @@ public struct ContainerStats: JSONRecord {
                 self.op = op
                 self.value = value
             }
-            public static let members = JSONMembers<Self>(
-                .always("major", \.major), .always("minor", \.minor), .always("op", \.op), .always("value", \.value))
+            public mutating func members(_ json: inout JSONMembers) {
+                json.always("major", &major)
+                json.always("minor", &minor)
+                json.always("op", &op)
+                json.always("value", &value)
+            }
         }
     }
 }

@@ -25,23 +25,24 @@ public struct ContainerSummary: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Id", \.id),
-        .always("Names", \.names),
-        .always("Image", \.image),
-        .always("ImageID", \.imageID),
-        .optional("ImageManifestDescriptor", \.imageManifestDescriptor),
-        .always("Command", \.command),
-        .always("Created", \.created),
-        .always("Ports", \.ports),
-        .omitEmpty("SizeRw", \.sizeRw),
-        .omitEmpty("SizeRootFs", \.sizeRootFs),
-        .nullable("Labels", \.labels),
-        .always("State", \.state),
-        .always("Status", \.status),
-        .always("HostConfig", \.hostConfig),
-        .nullable("NetworkSettings", \.networkSettings),
-        .always("Mounts", \.mounts))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Id", &id)
+        json.always("Names", &names)
+        json.always("Image", &image)
+        json.always("ImageID", &imageID)
+        json.optional("ImageManifestDescriptor", &imageManifestDescriptor)
+        json.always("Command", &command)
+        json.always("Created", &created)
+        json.always("Ports", &ports)
+        json.omitEmpty("SizeRw", &sizeRw)
+        json.omitEmpty("SizeRootFs", &sizeRootFs)
+        json.nullable("Labels", &labels)
+        json.always("State", &state)
+        json.always("Status", &status)
+        json.always("HostConfig", &hostConfig)
+        json.nullable("NetworkSettings", &networkSettings)
+        json.always("Mounts", &mounts)
+    }
 
     public struct Port: JSONRecord {
         public var ip = ""
@@ -50,9 +51,12 @@ public struct ContainerSummary: JSONRecord {
         public var type = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("IP", \.ip), .always("PrivatePort", \.privatePort), .omitEmpty("PublicPort", \.publicPort),
-            .always("Type", \.type))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("IP", &ip)
+            json.always("PrivatePort", &privatePort)
+            json.omitEmpty("PublicPort", &publicPort)
+            json.always("Type", &type)
+        }
     }
 
     public struct HostPart: JSONRecord {
@@ -60,15 +64,19 @@ public struct ContainerSummary: JSONRecord {
         public var annotations: [String: String]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("NetworkMode", \.networkMode), .optional("Annotations", \.annotations))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("NetworkMode", &networkMode)
+            json.optional("Annotations", &annotations)
+        }
     }
 
     public struct NetworkPart: JSONRecord {
         public var networks: [String: EndpointSettings]? = [:]
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.nullable("Networks", \.networks))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.nullable("Networks", &networks)
+        }
     }
 }
 
@@ -82,7 +90,10 @@ public struct ContainerTop: JSONRecord {
         self.titles = titles
         self.processes = processes
     }
-    public static let members = JSONMembers<Self>(.always("Processes", \.processes), .always("Titles", \.titles))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Processes", &processes)
+        json.always("Titles", &titles)
+    }
 }
 
 /// The answer to `POST /containers/{id}/wait`.
@@ -95,14 +106,19 @@ public struct ContainerWaitResponse: JSONRecord {
         self.statusCode = statusCode
         self.error = error.map(Failure.init(message:))
     }
-    public static let members = JSONMembers<Self>(.optional("Error", \.error), .always("StatusCode", \.statusCode))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("Error", &error)
+        json.always("StatusCode", &statusCode)
+    }
 
     public struct Failure: JSONRecord {
         public var message = ""
         public var unknownMembers = JSONObject()
         public init() {}
         public init(message: String) { self.message = message }
-        public static let members = JSONMembers<Self>(.omitEmpty("Message", \.message))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("Message", &message)
+        }
     }
 }
 
@@ -112,8 +128,10 @@ public struct ContainerPruneReport: JSONRecord {
     public var spaceReclaimed: UInt64 = 0
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .nullable("ContainersDeleted", \.containersDeleted), .always("SpaceReclaimed", \.spaceReclaimed))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("ContainersDeleted", &containersDeleted)
+        json.always("SpaceReclaimed", &spaceReclaimed)
+    }
 }
 
 /// One difference between a container's root file system and its image's.
@@ -133,7 +151,10 @@ public struct FilesystemChange: JSONRecord {
         self.path = path
         self.kind = kind.rawValue
     }
-    public static let members = JSONMembers<Self>(.always("Kind", \.kind), .always("Path", \.path))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Kind", &kind)
+        json.always("Path", &path)
+    }
 }
 
 /// What a path in a container is; sent base64-encoded in the header `X-Docker-Container-Path-Stat`.
@@ -146,7 +167,11 @@ public struct ContainerPathStat: JSONRecord {
     public var linkTarget = ""
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("name", \.name), .always("size", \.size), .always("mode", \.mode), .always("mtime", \.mtime),
-        .always("linkTarget", \.linkTarget))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("name", &name)
+        json.always("size", &size)
+        json.always("mode", &mode)
+        json.always("mtime", &mtime)
+        json.always("linkTarget", &linkTarget)
+    }
 }

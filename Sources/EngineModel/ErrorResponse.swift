@@ -8,7 +8,9 @@ public struct ErrorResponse: JSONRecord {
     public init() {}
     public init(message: String) { self.message = message }
 
-    public static let members = JSONMembers<Self>(.always("message", \.message))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("message", &message)
+    }
 }
 
 /// The answer to requests that make something and only say what.
@@ -19,7 +21,9 @@ public struct IDResponse: JSONRecord {
     public init() {}
     public init(id: String) { self.id = id }
 
-    public static let members = JSONMembers<Self>(.always("Id", \.id))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Id", &id)
+    }
 }
 
 /// A line of a progress stream, as image load, import and pull send them.
@@ -59,22 +63,26 @@ public struct ProgressMessage: JSONRecord {
         return message
     }
 
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("stream", \.stream),
-        .omitEmpty("status", \.status),
-        .optional("progressDetail", \.progressDetail),
-        .omitEmpty("progress", \.progress),
-        .omitEmpty("id", \.id),
-        .optional("errorDetail", \.errorDetail),
-        .omitEmpty("error", \.error),
-        .optional("aux", \.aux))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("stream", &stream)
+        json.omitEmpty("status", &status)
+        json.optional("progressDetail", &progressDetail)
+        json.omitEmpty("progress", &progress)
+        json.omitEmpty("id", &id)
+        json.optional("errorDetail", &errorDetail)
+        json.omitEmpty("error", &error)
+        json.optional("aux", &aux)
+    }
 
     public struct Detail: JSONRecord {
         public var current: Int64 = 0
         public var total: Int64 = 0
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.omitEmpty("current", \.current), .omitEmpty("total", \.total))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("current", &current)
+            json.omitEmpty("total", &total)
+        }
     }
 
     public struct Failure: JSONRecord {
@@ -82,6 +90,9 @@ public struct ProgressMessage: JSONRecord {
         public var message = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.omitEmpty("code", \.code), .omitEmpty("message", \.message))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("code", &code)
+            json.omitEmpty("message", &message)
+        }
     }
 }

@@ -20,16 +20,17 @@ public struct EventMessage: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("status", \.status),
-        .omitEmpty("id", \.id),
-        .omitEmpty("from", \.from),
-        .always("Type", \.type),
-        .always("Action", \.action),
-        .always("Actor", \.actor),
-        .omitEmpty("scope", \.scope),
-        .omitEmpty("time", \.time),
-        .omitEmpty("timeNano", \.timeNano))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("status", &status)
+        json.omitEmpty("id", &id)
+        json.omitEmpty("from", &from)
+        json.always("Type", &type)
+        json.always("Action", &action)
+        json.always("Actor", &actor)
+        json.omitEmpty("scope", &scope)
+        json.omitEmpty("time", &time)
+        json.omitEmpty("timeNano", &timeNano)
+    }
 
     public struct Actor: JSONRecord {
         public var id = ""
@@ -40,7 +41,10 @@ public struct EventMessage: JSONRecord {
             self.id = id
             self.attributes = attributes
         }
-        public static let members = JSONMembers<Self>(.always("ID", \.id), .always("Attributes", \.attributes))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("ID", &id)
+            json.always("Attributes", &attributes)
+        }
     }
 }
 
@@ -53,10 +57,11 @@ public struct DiskUsage: JSONRecord {
     public var buildCache: [JSONValue]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("LayersSize", \.layersSize),
-        .nullable("Images", \.images),
-        .nullable("Containers", \.containers),
-        .nullable("Volumes", \.volumes),
-        .nullable("BuildCache", \.buildCache))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("LayersSize", &layersSize)
+        json.nullable("Images", &images)
+        json.nullable("Containers", &containers)
+        json.nullable("Volumes", &volumes)
+        json.nullable("BuildCache", &buildCache)
+    }
 }

@@ -19,19 +19,20 @@ public struct ExecCreateRequest: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("User", \.user),
-        .always("Privileged", \.privileged),
-        .always("Tty", \.tty),
-        .optional("ConsoleSize", \.consoleSize),
-        .always("AttachStdin", \.attachStdin),
-        .always("AttachStderr", \.attachStderr),
-        .always("AttachStdout", \.attachStdout),
-        .always("Detach", \.detach),
-        .always("DetachKeys", \.detachKeys),
-        .nullable("Env", \.env),
-        .always("WorkingDir", \.workingDir),
-        .nullable("Cmd", \.cmd))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("User", &user)
+        json.always("Privileged", &privileged)
+        json.always("Tty", &tty)
+        json.optional("ConsoleSize", &consoleSize)
+        json.always("AttachStdin", &attachStdin)
+        json.always("AttachStderr", &attachStderr)
+        json.always("AttachStdout", &attachStdout)
+        json.always("Detach", &detach)
+        json.always("DetachKeys", &detachKeys)
+        json.nullable("Env", &env)
+        json.always("WorkingDir", &workingDir)
+        json.nullable("Cmd", &cmd)
+    }
 }
 
 /// The body of `POST /exec/{id}/start`.
@@ -42,8 +43,11 @@ public struct ExecStartRequest: JSONRecord {
     public var consoleSize: [Int]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("Detach", \.detach), .always("Tty", \.tty), .optional("ConsoleSize", \.consoleSize))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Detach", &detach)
+        json.always("Tty", &tty)
+        json.optional("ConsoleSize", &consoleSize)
+    }
 }
 
 /// The answer to `GET /exec/{id}/json`.
@@ -64,18 +68,19 @@ public struct ExecInspect: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("ID", \.id),
-        .always("Running", \.running),
-        .nullable("ExitCode", \.exitCode),
-        .always("ProcessConfig", \.processConfig),
-        .always("OpenStdin", \.openStdin),
-        .always("OpenStderr", \.openStderr),
-        .always("OpenStdout", \.openStdout),
-        .always("CanRemove", \.canRemove),
-        .always("ContainerID", \.containerID),
-        .always("DetachKeys", \.detachKeys),
-        .always("Pid", \.pid))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("ID", &id)
+        json.always("Running", &running)
+        json.nullable("ExitCode", &exitCode)
+        json.always("ProcessConfig", &processConfig)
+        json.always("OpenStdin", &openStdin)
+        json.always("OpenStderr", &openStderr)
+        json.always("OpenStdout", &openStdout)
+        json.always("CanRemove", &canRemove)
+        json.always("ContainerID", &containerID)
+        json.always("DetachKeys", &detachKeys)
+        json.always("Pid", &pid)
+    }
 
     public struct ProcessConfig: JSONRecord {
         public var tty = false
@@ -85,11 +90,12 @@ public struct ExecInspect: JSONRecord {
         public var user = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .always("tty", \.tty),
-            .always("entrypoint", \.entrypoint),
-            .always("arguments", \.arguments),
-            .optional("privileged", \.privileged),
-            .omitEmpty("user", \.user))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("tty", &tty)
+            json.always("entrypoint", &entrypoint)
+            json.always("arguments", &arguments)
+            json.optional("privileged", &privileged)
+            json.omitEmpty("user", &user)
+        }
     }
 }

@@ -10,7 +10,10 @@ public struct LogConfig: JSONRecord {
         self.type = type
         self.config = config
     }
-    public static let members = JSONMembers<Self>(.always("Type", \.type), .nullable("Config", \.config))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Type", &type)
+        json.nullable("Config", &config)
+    }
 }
 
 /// When a container that ends is started again.
@@ -25,8 +28,10 @@ public struct RestartPolicy: JSONRecord {
         self.name = name
         self.maximumRetryCount = maximumRetryCount
     }
-    public static let members = JSONMembers<Self>(
-        .always("Name", \.name), .always("MaximumRetryCount", \.maximumRetryCount))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Name", &name)
+        json.always("MaximumRetryCount", &maximumRetryCount)
+    }
 }
 
 /// Where a port of a container is published.
@@ -39,7 +44,10 @@ public struct PortBinding: JSONRecord {
         self.hostIP = hostIP
         self.hostPort = hostPort
     }
-    public static let members = JSONMembers<Self>(.always("HostIp", \.hostIP), .always("HostPort", \.hostPort))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("HostIp", &hostIP)
+        json.always("HostPort", &hostPort)
+    }
 }
 
 public struct WeightDevice: JSONRecord {
@@ -51,7 +59,10 @@ public struct WeightDevice: JSONRecord {
         self.path = path
         self.weight = weight
     }
-    public static let members = JSONMembers<Self>(.always("Path", \.path), .always("Weight", \.weight))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Path", &path)
+        json.always("Weight", &weight)
+    }
 }
 
 public struct ThrottleDevice: JSONRecord {
@@ -63,7 +74,10 @@ public struct ThrottleDevice: JSONRecord {
         self.path = path
         self.rate = rate
     }
-    public static let members = JSONMembers<Self>(.always("Path", \.path), .always("Rate", \.rate))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Path", &path)
+        json.always("Rate", &rate)
+    }
 }
 
 /// A device of the host in the container.
@@ -79,10 +93,11 @@ public struct DeviceMapping: JSONRecord {
         self.pathInContainer = pathInContainer
         self.cgroupPermissions = cgroupPermissions
     }
-    public static let members = JSONMembers<Self>(
-        .always("PathOnHost", \.pathOnHost),
-        .always("PathInContainer", \.pathInContainer),
-        .always("CgroupPermissions", \.cgroupPermissions))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("PathOnHost", &pathOnHost)
+        json.always("PathInContainer", &pathInContainer)
+        json.always("CgroupPermissions", &cgroupPermissions)
+    }
 }
 
 /// A request to a device driver, such as CDI or a GPU's.
@@ -94,12 +109,13 @@ public struct DeviceRequest: JSONRecord {
     public var options: [String: String]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("Driver", \.driver),
-        .always("Count", \.count),
-        .nullable("DeviceIDs", \.deviceIDs),
-        .nullable("Capabilities", \.capabilities),
-        .nullable("Options", \.options))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Driver", &driver)
+        json.always("Count", &count)
+        json.nullable("DeviceIDs", &deviceIDs)
+        json.nullable("Capabilities", &capabilities)
+        json.nullable("Options", &options)
+    }
 }
 
 public struct Ulimit: JSONRecord {
@@ -114,8 +130,11 @@ public struct Ulimit: JSONRecord {
         self.soft = soft
         self.hard = hard
     }
-    public static let members = JSONMembers<Self>(
-        .always("Name", \.name), .always("Hard", \.hard), .always("Soft", \.soft))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Name", &name)
+        json.always("Hard", &hard)
+        json.always("Soft", &soft)
+    }
 }
 
 /// A mount asked for by `--mount`.
@@ -135,17 +154,18 @@ public struct Mount: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("Type", \.type),
-        .omitEmpty("Source", \.source),
-        .omitEmpty("Target", \.target),
-        .omitEmpty("ReadOnly", \.readOnly),
-        .omitEmpty("Consistency", \.consistency),
-        .optional("BindOptions", \.bindOptions),
-        .optional("VolumeOptions", \.volumeOptions),
-        .optional("ImageOptions", \.imageOptions),
-        .optional("TmpfsOptions", \.tmpfsOptions),
-        .optional("ClusterOptions", \.clusterOptions))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("Type", &type)
+        json.omitEmpty("Source", &source)
+        json.omitEmpty("Target", &target)
+        json.omitEmpty("ReadOnly", &readOnly)
+        json.omitEmpty("Consistency", &consistency)
+        json.optional("BindOptions", &bindOptions)
+        json.optional("VolumeOptions", &volumeOptions)
+        json.optional("ImageOptions", &imageOptions)
+        json.optional("TmpfsOptions", &tmpfsOptions)
+        json.optional("ClusterOptions", &clusterOptions)
+    }
 
     public struct BindOptions: JSONRecord {
         public var propagation = ""
@@ -155,12 +175,13 @@ public struct Mount: JSONRecord {
         public var readOnlyForceRecursive = false
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("Propagation", \.propagation),
-            .omitEmpty("NonRecursive", \.nonRecursive),
-            .omitEmpty("CreateMountpoint", \.createMountpoint),
-            .omitEmpty("ReadOnlyNonRecursive", \.readOnlyNonRecursive),
-            .omitEmpty("ReadOnlyForceRecursive", \.readOnlyForceRecursive))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("Propagation", &propagation)
+            json.omitEmpty("NonRecursive", &nonRecursive)
+            json.omitEmpty("CreateMountpoint", &createMountpoint)
+            json.omitEmpty("ReadOnlyNonRecursive", &readOnlyNonRecursive)
+            json.omitEmpty("ReadOnlyForceRecursive", &readOnlyForceRecursive)
+        }
     }
 
     public struct VolumeOptions: JSONRecord {
@@ -170,11 +191,12 @@ public struct Mount: JSONRecord {
         public var driverConfig: Driver?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("NoCopy", \.noCopy),
-            .optional("Labels", \.labels),
-            .omitEmpty("Subpath", \.subpath),
-            .optional("DriverConfig", \.driverConfig))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("NoCopy", &noCopy)
+            json.optional("Labels", &labels)
+            json.omitEmpty("Subpath", &subpath)
+            json.optional("DriverConfig", &driverConfig)
+        }
     }
 
     public struct Driver: JSONRecord {
@@ -182,14 +204,19 @@ public struct Mount: JSONRecord {
         public var options: [String: String]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.omitEmpty("Name", \.name), .optional("Options", \.options))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("Name", &name)
+            json.optional("Options", &options)
+        }
     }
 
     public struct ImageOptions: JSONRecord {
         public var subpath = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.omitEmpty("Subpath", \.subpath))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("Subpath", &subpath)
+        }
     }
 
     public struct TmpfsOptions: JSONRecord {
@@ -200,7 +227,10 @@ public struct Mount: JSONRecord {
         public var options: [[String]]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("SizeBytes", \.sizeBytes), .omitEmpty("Mode", \.mode), .optional("Options", \.options))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("SizeBytes", &sizeBytes)
+            json.omitEmpty("Mode", &mode)
+            json.optional("Options", &options)
+        }
     }
 }

@@ -60,78 +60,79 @@ public struct HostConfig: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .nullable("Binds", \.binds),
-        .always("ContainerIDFile", \.containerIDFile),
-        .always("LogConfig", \.logConfig),
-        .always("NetworkMode", \.networkMode),
-        .nullable("PortBindings", \.portBindings),
-        .always("RestartPolicy", \.restartPolicy),
-        .always("AutoRemove", \.autoRemove),
-        .always("VolumeDriver", \.volumeDriver),
-        .nullable("VolumesFrom", \.volumesFrom),
-        .always("ConsoleSize", \.consoleSize),
-        .optional("Annotations", \.annotations),
-        .nullable("CapAdd", \.capAdd),
-        .nullable("CapDrop", \.capDrop),
-        .always("CgroupnsMode", \.cgroupnsMode),
-        .nullable("Dns", \.dns),
-        .nullable("DnsOptions", \.dnsOptions),
-        .nullable("DnsSearch", \.dnsSearch),
-        .nullable("ExtraHosts", \.extraHosts),
-        .nullable("GroupAdd", \.groupAdd),
-        .always("IpcMode", \.ipcMode),
-        .always("Cgroup", \.cgroup),
-        .nullable("Links", \.links),
-        .always("OomScoreAdj", \.oomScoreAdj),
-        .always("PidMode", \.pidMode),
-        .always("Privileged", \.privileged),
-        .always("PublishAllPorts", \.publishAllPorts),
-        .always("ReadonlyRootfs", \.readonlyRootfs),
-        .nullable("SecurityOpt", \.securityOpt),
-        .optional("StorageOpt", \.storageOpt),
-        .optional("Tmpfs", \.tmpfs),
-        .always("UTSMode", \.utsMode),
-        .always("UsernsMode", \.usernsMode),
-        .always("ShmSize", \.shmSize),
-        .optional("Sysctls", \.sysctls),
-        .omitEmpty("Runtime", \.runtime),
-        .always("Isolation", \.isolation),
-        .always("CpuShares", \.resources.cpuShares),
-        .always("Memory", \.resources.memory),
-        .always("NanoCpus", \.resources.nanoCpus),
-        .always("CgroupParent", \.resources.cgroupParent),
-        .always("BlkioWeight", \.resources.blkioWeight),
-        .nullable("BlkioWeightDevice", \.resources.blkioWeightDevice),
-        .nullable("BlkioDeviceReadBps", \.resources.blkioDeviceReadBps),
-        .nullable("BlkioDeviceWriteBps", \.resources.blkioDeviceWriteBps),
-        .nullable("BlkioDeviceReadIOps", \.resources.blkioDeviceReadIOps),
-        .nullable("BlkioDeviceWriteIOps", \.resources.blkioDeviceWriteIOps),
-        .always("CpuPeriod", \.resources.cpuPeriod),
-        .always("CpuQuota", \.resources.cpuQuota),
-        .always("CpuRealtimePeriod", \.resources.cpuRealtimePeriod),
-        .always("CpuRealtimeRuntime", \.resources.cpuRealtimeRuntime),
-        .always("CpusetCpus", \.resources.cpusetCpus),
-        .always("CpusetMems", \.resources.cpusetMems),
-        .nullable("Devices", \.resources.devices),
-        .nullable("DeviceCgroupRules", \.resources.deviceCgroupRules),
-        .nullable("DeviceRequests", \.resources.deviceRequests),
-        .omitEmpty("KernelMemory", \.resources.kernelMemory),
-        .omitEmpty("KernelMemoryTCP", \.resources.kernelMemoryTCP),
-        .always("MemoryReservation", \.resources.memoryReservation),
-        .always("MemorySwap", \.resources.memorySwap),
-        .nullable("MemorySwappiness", \.resources.memorySwappiness),
-        .nullable("OomKillDisable", \.resources.oomKillDisable),
-        .nullable("PidsLimit", \.resources.pidsLimit),
-        .nullable("Ulimits", \.resources.ulimits),
-        .always("CpuCount", \.resources.cpuCount),
-        .always("CpuPercent", \.resources.cpuPercent),
-        .always("IOMaximumIOps", \.resources.ioMaximumIOps),
-        .always("IOMaximumBandwidth", \.resources.ioMaximumBandwidth),
-        .optional("Mounts", \.mounts),
-        .nullable("MaskedPaths", \.maskedPaths),
-        .nullable("ReadonlyPaths", \.readonlyPaths),
-        .optional("Init", \.`init`))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("Binds", &binds)
+        json.always("ContainerIDFile", &containerIDFile)
+        json.always("LogConfig", &logConfig)
+        json.always("NetworkMode", &networkMode)
+        json.nullable("PortBindings", &portBindings)
+        json.always("RestartPolicy", &restartPolicy)
+        json.always("AutoRemove", &autoRemove)
+        json.always("VolumeDriver", &volumeDriver)
+        json.nullable("VolumesFrom", &volumesFrom)
+        json.always("ConsoleSize", &consoleSize)
+        json.optional("Annotations", &annotations)
+        json.nullable("CapAdd", &capAdd)
+        json.nullable("CapDrop", &capDrop)
+        json.always("CgroupnsMode", &cgroupnsMode)
+        json.nullable("Dns", &dns)
+        json.nullable("DnsOptions", &dnsOptions)
+        json.nullable("DnsSearch", &dnsSearch)
+        json.nullable("ExtraHosts", &extraHosts)
+        json.nullable("GroupAdd", &groupAdd)
+        json.always("IpcMode", &ipcMode)
+        json.always("Cgroup", &cgroup)
+        json.nullable("Links", &links)
+        json.always("OomScoreAdj", &oomScoreAdj)
+        json.always("PidMode", &pidMode)
+        json.always("Privileged", &privileged)
+        json.always("PublishAllPorts", &publishAllPorts)
+        json.always("ReadonlyRootfs", &readonlyRootfs)
+        json.nullable("SecurityOpt", &securityOpt)
+        json.optional("StorageOpt", &storageOpt)
+        json.optional("Tmpfs", &tmpfs)
+        json.always("UTSMode", &utsMode)
+        json.always("UsernsMode", &usernsMode)
+        json.always("ShmSize", &shmSize)
+        json.optional("Sysctls", &sysctls)
+        json.omitEmpty("Runtime", &runtime)
+        json.always("Isolation", &isolation)
+        json.always("CpuShares", &resources.cpuShares)
+        json.always("Memory", &resources.memory)
+        json.always("NanoCpus", &resources.nanoCpus)
+        json.always("CgroupParent", &resources.cgroupParent)
+        json.always("BlkioWeight", &resources.blkioWeight)
+        json.nullable("BlkioWeightDevice", &resources.blkioWeightDevice)
+        json.nullable("BlkioDeviceReadBps", &resources.blkioDeviceReadBps)
+        json.nullable("BlkioDeviceWriteBps", &resources.blkioDeviceWriteBps)
+        json.nullable("BlkioDeviceReadIOps", &resources.blkioDeviceReadIOps)
+        json.nullable("BlkioDeviceWriteIOps", &resources.blkioDeviceWriteIOps)
+        json.always("CpuPeriod", &resources.cpuPeriod)
+        json.always("CpuQuota", &resources.cpuQuota)
+        json.always("CpuRealtimePeriod", &resources.cpuRealtimePeriod)
+        json.always("CpuRealtimeRuntime", &resources.cpuRealtimeRuntime)
+        json.always("CpusetCpus", &resources.cpusetCpus)
+        json.always("CpusetMems", &resources.cpusetMems)
+        json.nullable("Devices", &resources.devices)
+        json.nullable("DeviceCgroupRules", &resources.deviceCgroupRules)
+        json.nullable("DeviceRequests", &resources.deviceRequests)
+        json.omitEmpty("KernelMemory", &resources.kernelMemory)
+        json.omitEmpty("KernelMemoryTCP", &resources.kernelMemoryTCP)
+        json.always("MemoryReservation", &resources.memoryReservation)
+        json.always("MemorySwap", &resources.memorySwap)
+        json.nullable("MemorySwappiness", &resources.memorySwappiness)
+        json.nullable("OomKillDisable", &resources.oomKillDisable)
+        json.nullable("PidsLimit", &resources.pidsLimit)
+        json.nullable("Ulimits", &resources.ulimits)
+        json.always("CpuCount", &resources.cpuCount)
+        json.always("CpuPercent", &resources.cpuPercent)
+        json.always("IOMaximumIOps", &resources.ioMaximumIOps)
+        json.always("IOMaximumBandwidth", &resources.ioMaximumBandwidth)
+        json.optional("Mounts", &mounts)
+        json.nullable("MaskedPaths", &maskedPaths)
+        json.nullable("ReadonlyPaths", &readonlyPaths)
+        json.optional("Init", &`init`)
+    }
 }
 
 /// Limits of what a container may use: a part of `HostConfig`, and what `POST /containers/{id}/update` changes.
@@ -210,5 +211,7 @@ public struct ContainerUpdateResponse: JSONRecord {
     public var unknownMembers = JSONObject()
     public init() {}
     public init(warnings: [String]) { self.warnings = warnings }
-    public static let members = JSONMembers<Self>(.nullable("Warnings", \.warnings))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("Warnings", &warnings)
+    }
 }

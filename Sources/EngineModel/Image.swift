@@ -20,18 +20,19 @@ public struct ImageSummary: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Containers", \.containers),
-        .always("Created", \.created),
-        .always("Id", \.id),
-        .nullable("Labels", \.labels),
-        .always("ParentId", \.parentID),
-        .optional("Descriptor", \.descriptor),
-        .optional("Manifests", \.manifests),
-        .always("RepoDigests", \.repoDigests),
-        .always("RepoTags", \.repoTags),
-        .always("SharedSize", \.sharedSize),
-        .always("Size", \.size))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Containers", &containers)
+        json.always("Created", &created)
+        json.always("Id", &id)
+        json.nullable("Labels", &labels)
+        json.always("ParentId", &parentID)
+        json.optional("Descriptor", &descriptor)
+        json.optional("Manifests", &manifests)
+        json.always("RepoDigests", &repoDigests)
+        json.always("RepoTags", &repoTags)
+        json.always("SharedSize", &sharedSize)
+        json.always("Size", &size)
+    }
 }
 
 /// The answer to `GET /images/{name}/json`.
@@ -61,27 +62,28 @@ public struct ImageInspect: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Id", \.id),
-        .always("RepoTags", \.repoTags),
-        .always("RepoDigests", \.repoDigests),
-        .always("Parent", \.parent),
-        .always("Comment", \.comment),
-        .omitEmpty("Created", \.created),
-        .always("DockerVersion", \.dockerVersion),
-        .always("Author", \.author),
-        .nullable("Config", \.config),
-        .always("Architecture", \.architecture),
-        .omitEmpty("Variant", \.variant),
-        .always("Os", \.os),
-        .omitEmpty("OsVersion", \.osVersion),
-        .always("Size", \.size),
-        .omitEmpty("VirtualSize", \.virtualSize),
-        .always("GraphDriver", \.graphDriver),
-        .always("RootFS", \.rootFS),
-        .always("Metadata", \.metadata),
-        .optional("Descriptor", \.descriptor),
-        .optional("Manifests", \.manifests))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Id", &id)
+        json.always("RepoTags", &repoTags)
+        json.always("RepoDigests", &repoDigests)
+        json.always("Parent", &parent)
+        json.always("Comment", &comment)
+        json.omitEmpty("Created", &created)
+        json.always("DockerVersion", &dockerVersion)
+        json.always("Author", &author)
+        json.nullable("Config", &config)
+        json.always("Architecture", &architecture)
+        json.omitEmpty("Variant", &variant)
+        json.always("Os", &os)
+        json.omitEmpty("OsVersion", &osVersion)
+        json.always("Size", &size)
+        json.omitEmpty("VirtualSize", &virtualSize)
+        json.always("GraphDriver", &graphDriver)
+        json.always("RootFS", &rootFS)
+        json.always("Metadata", &metadata)
+        json.optional("Descriptor", &descriptor)
+        json.optional("Manifests", &manifests)
+    }
 
     /// What the image says of the containers made from it.
     public struct Config: JSONRecord {
@@ -100,20 +102,21 @@ public struct ImageInspect: JSONRecord {
         public var shell: [String]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("User", \.user),
-            .optional("ExposedPorts", \.exposedPorts),
-            .optional("Env", \.env),
-            .optional("Entrypoint", \.entrypoint),
-            .optional("Cmd", \.cmd),
-            .optional("Volumes", \.volumes),
-            .omitEmpty("WorkingDir", \.workingDir),
-            .optional("Labels", \.labels),
-            .omitEmpty("StopSignal", \.stopSignal),
-            .omitEmpty("ArgsEscaped", \.argsEscaped),
-            .optional("Healthcheck", \.healthcheck),
-            .optional("OnBuild", \.onBuild),
-            .optional("Shell", \.shell))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("User", &user)
+            json.optional("ExposedPorts", &exposedPorts)
+            json.optional("Env", &env)
+            json.optional("Entrypoint", &entrypoint)
+            json.optional("Cmd", &cmd)
+            json.optional("Volumes", &volumes)
+            json.omitEmpty("WorkingDir", &workingDir)
+            json.optional("Labels", &labels)
+            json.omitEmpty("StopSignal", &stopSignal)
+            json.omitEmpty("ArgsEscaped", &argsEscaped)
+            json.optional("Healthcheck", &healthcheck)
+            json.optional("OnBuild", &onBuild)
+            json.optional("Shell", &shell)
+        }
     }
 
     public struct RootFS: JSONRecord {
@@ -122,14 +125,19 @@ public struct ImageInspect: JSONRecord {
         public var layers: [String]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.omitEmpty("Type", \.type), .optional("Layers", \.layers))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("Type", &type)
+            json.optional("Layers", &layers)
+        }
     }
 
     public struct Metadata: JSONRecord {
         public var lastTagTime = Timestamp.zero.description
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.always("LastTagTime", \.lastTagTime))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("LastTagTime", &lastTagTime)
+        }
     }
 }
 
@@ -145,13 +153,14 @@ public struct ImageHistoryItem: JSONRecord {
     public var tags: [String]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("Comment", \.comment),
-        .always("Created", \.created),
-        .always("CreatedBy", \.createdBy),
-        .always("Id", \.id),
-        .always("Size", \.size),
-        .nullable("Tags", \.tags))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Comment", &comment)
+        json.always("Created", &created)
+        json.always("CreatedBy", &createdBy)
+        json.always("Id", &id)
+        json.always("Size", &size)
+        json.nullable("Tags", &tags)
+    }
 }
 
 /// One thing that removing an image did.
@@ -170,7 +179,10 @@ public struct ImageDeleteItem: JSONRecord {
         item.untagged = reference
         return item
     }
-    public static let members = JSONMembers<Self>(.omitEmpty("Deleted", \.deleted), .omitEmpty("Untagged", \.untagged))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("Deleted", &deleted)
+        json.omitEmpty("Untagged", &untagged)
+    }
 }
 
 /// The answer to `POST /images/prune`.
@@ -179,6 +191,8 @@ public struct ImagePruneReport: JSONRecord {
     public var spaceReclaimed: UInt64 = 0
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .nullable("ImagesDeleted", \.imagesDeleted), .always("SpaceReclaimed", \.spaceReclaimed))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("ImagesDeleted", &imagesDeleted)
+        json.always("SpaceReclaimed", &spaceReclaimed)
+    }
 }

@@ -6,7 +6,9 @@ public struct NetworkingConfig: JSONRecord {
     public var endpointsConfig: [String: EndpointSettings?]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(.nullable("EndpointsConfig", \.endpointsConfig))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("EndpointsConfig", &endpointsConfig)
+    }
 }
 
 /// A container's place on one network.
@@ -30,22 +32,23 @@ public struct EndpointSettings: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .nullable("IPAMConfig", \.ipamConfig),
-        .nullable("Links", \.links),
-        .nullable("Aliases", \.aliases),
-        .always("MacAddress", \.macAddress),
-        .nullable("DriverOpts", \.driverOpts),
-        .always("GwPriority", \.gwPriority),
-        .always("NetworkID", \.networkID),
-        .always("EndpointID", \.endpointID),
-        .always("Gateway", \.gateway),
-        .always("IPAddress", \.ipAddress),
-        .always("IPPrefixLen", \.ipPrefixLen),
-        .always("IPv6Gateway", \.ipv6Gateway),
-        .always("GlobalIPv6Address", \.globalIPv6Address),
-        .always("GlobalIPv6PrefixLen", \.globalIPv6PrefixLen),
-        .nullable("DNSNames", \.dnsNames))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("IPAMConfig", &ipamConfig)
+        json.nullable("Links", &links)
+        json.nullable("Aliases", &aliases)
+        json.always("MacAddress", &macAddress)
+        json.nullable("DriverOpts", &driverOpts)
+        json.always("GwPriority", &gwPriority)
+        json.always("NetworkID", &networkID)
+        json.always("EndpointID", &endpointID)
+        json.always("Gateway", &gateway)
+        json.always("IPAddress", &ipAddress)
+        json.always("IPPrefixLen", &ipPrefixLen)
+        json.always("IPv6Gateway", &ipv6Gateway)
+        json.always("GlobalIPv6Address", &globalIPv6Address)
+        json.always("GlobalIPv6PrefixLen", &globalIPv6PrefixLen)
+        json.nullable("DNSNames", &dnsNames)
+    }
 
     public struct IPAMConfig: JSONRecord {
         public var ipv4Address = ""
@@ -53,10 +56,11 @@ public struct EndpointSettings: JSONRecord {
         public var linkLocalIPs: [String]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("IPv4Address", \.ipv4Address),
-            .omitEmpty("IPv6Address", \.ipv6Address),
-            .optional("LinkLocalIPs", \.linkLocalIPs))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("IPv4Address", &ipv4Address)
+            json.omitEmpty("IPv6Address", &ipv6Address)
+            json.optional("LinkLocalIPs", &linkLocalIPs)
+        }
     }
 }
 
@@ -84,23 +88,24 @@ public struct NetworkSettings: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Bridge", \.bridge),
-        .always("SandboxID", \.sandboxID),
-        .always("SandboxKey", \.sandboxKey),
-        .nullable("Ports", \.ports),
-        .always("HairpinMode", \.hairpinMode),
-        .always("LinkLocalIPv6Address", \.linkLocalIPv6Address),
-        .always("LinkLocalIPv6PrefixLen", \.linkLocalIPv6PrefixLen),
-        .nullable("SecondaryIPAddresses", \.secondaryIPAddresses),
-        .nullable("SecondaryIPv6Addresses", \.secondaryIPv6Addresses),
-        .always("EndpointID", \.endpointID),
-        .always("Gateway", \.gateway),
-        .always("GlobalIPv6Address", \.globalIPv6Address),
-        .always("GlobalIPv6PrefixLen", \.globalIPv6PrefixLen),
-        .always("IPAddress", \.ipAddress),
-        .always("IPPrefixLen", \.ipPrefixLen),
-        .always("IPv6Gateway", \.ipv6Gateway),
-        .always("MacAddress", \.macAddress),
-        .nullable("Networks", \.networks))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Bridge", &bridge)
+        json.always("SandboxID", &sandboxID)
+        json.always("SandboxKey", &sandboxKey)
+        json.nullable("Ports", &ports)
+        json.always("HairpinMode", &hairpinMode)
+        json.always("LinkLocalIPv6Address", &linkLocalIPv6Address)
+        json.always("LinkLocalIPv6PrefixLen", &linkLocalIPv6PrefixLen)
+        json.nullable("SecondaryIPAddresses", &secondaryIPAddresses)
+        json.nullable("SecondaryIPv6Addresses", &secondaryIPv6Addresses)
+        json.always("EndpointID", &endpointID)
+        json.always("Gateway", &gateway)
+        json.always("GlobalIPv6Address", &globalIPv6Address)
+        json.always("GlobalIPv6PrefixLen", &globalIPv6PrefixLen)
+        json.always("IPAddress", &ipAddress)
+        json.always("IPPrefixLen", &ipPrefixLen)
+        json.always("IPv6Gateway", &ipv6Gateway)
+        json.always("MacAddress", &macAddress)
+        json.nullable("Networks", &networks)
+    }
 }

@@ -23,30 +23,33 @@ public struct NetworkResource: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Name", \.name),
-        .always("Id", \.id),
-        .always("Created", \.created),
-        .always("Scope", \.scope),
-        .always("Driver", \.driver),
-        .always("EnableIPv4", \.enableIPv4),
-        .always("EnableIPv6", \.enableIPv6),
-        .always("IPAM", \.ipam),
-        .always("Internal", \.isInternal),
-        .always("Attachable", \.isAttachable),
-        .always("Ingress", \.isIngress),
-        .always("ConfigFrom", \.configFrom),
-        .always("ConfigOnly", \.isConfigOnly),
-        .nullable("Containers", \.containers),
-        .nullable("Options", \.options),
-        .nullable("Labels", \.labels))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Name", &name)
+        json.always("Id", &id)
+        json.always("Created", &created)
+        json.always("Scope", &scope)
+        json.always("Driver", &driver)
+        json.always("EnableIPv4", &enableIPv4)
+        json.always("EnableIPv6", &enableIPv6)
+        json.always("IPAM", &ipam)
+        json.always("Internal", &isInternal)
+        json.always("Attachable", &isAttachable)
+        json.always("Ingress", &isIngress)
+        json.always("ConfigFrom", &configFrom)
+        json.always("ConfigOnly", &isConfigOnly)
+        json.nullable("Containers", &containers)
+        json.nullable("Options", &options)
+        json.nullable("Labels", &labels)
+    }
 
     /// The network whose configuration this one uses.
     public struct ConfigReference: JSONRecord {
         public var network = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.always("Network", \.network))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("Network", &network)
+        }
     }
 
     /// A container's place on the network.
@@ -60,12 +63,13 @@ public struct NetworkResource: JSONRecord {
         public var ipv6Address = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .always("Name", \.name),
-            .always("EndpointID", \.endpointID),
-            .always("MacAddress", \.macAddress),
-            .always("IPv4Address", \.ipv4Address),
-            .always("IPv6Address", \.ipv6Address))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("Name", &name)
+            json.always("EndpointID", &endpointID)
+            json.always("MacAddress", &macAddress)
+            json.always("IPv4Address", &ipv4Address)
+            json.always("IPv6Address", &ipv6Address)
+        }
     }
 }
 
@@ -79,8 +83,11 @@ public struct IPAM: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Driver", \.driver), .nullable("Options", \.options), .nullable("Config", \.config))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Driver", &driver)
+        json.nullable("Options", &options)
+        json.nullable("Config", &config)
+    }
 
     /// A subnet.
     public struct Pool: JSONRecord, Equatable {
@@ -90,11 +97,12 @@ public struct IPAM: JSONRecord {
         public var auxiliaryAddresses: [String: String]?
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .omitEmpty("Subnet", \.subnet),
-            .omitEmpty("IPRange", \.ipRange),
-            .omitEmpty("Gateway", \.gateway),
-            .optional("AuxiliaryAddresses", \.auxiliaryAddresses))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.omitEmpty("Subnet", &subnet)
+            json.omitEmpty("IPRange", &ipRange)
+            json.omitEmpty("Gateway", &gateway)
+            json.optional("AuxiliaryAddresses", &auxiliaryAddresses)
+        }
     }
 }
 
@@ -120,21 +128,22 @@ public struct NetworkCreateRequest: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Name", \.name),
-        .optional("CheckDuplicate", \.checkDuplicate),
-        .always("Driver", \.driver),
-        .omitEmpty("Scope", \.scope),
-        .optional("EnableIPv4", \.enableIPv4),
-        .optional("EnableIPv6", \.enableIPv6),
-        .optional("IPAM", \.ipam),
-        .always("Internal", \.isInternal),
-        .always("Attachable", \.isAttachable),
-        .always("Ingress", \.isIngress),
-        .always("ConfigOnly", \.isConfigOnly),
-        .optional("ConfigFrom", \.configFrom),
-        .nullable("Options", \.options),
-        .nullable("Labels", \.labels))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Name", &name)
+        json.optional("CheckDuplicate", &checkDuplicate)
+        json.always("Driver", &driver)
+        json.omitEmpty("Scope", &scope)
+        json.optional("EnableIPv4", &enableIPv4)
+        json.optional("EnableIPv6", &enableIPv6)
+        json.optional("IPAM", &ipam)
+        json.always("Internal", &isInternal)
+        json.always("Attachable", &isAttachable)
+        json.always("Ingress", &isIngress)
+        json.always("ConfigOnly", &isConfigOnly)
+        json.optional("ConfigFrom", &configFrom)
+        json.nullable("Options", &options)
+        json.nullable("Labels", &labels)
+    }
 }
 
 /// The answer to `POST /networks/create`.
@@ -143,7 +152,10 @@ public struct NetworkCreateResponse: JSONRecord {
     public var warning = ""
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(.always("Id", \.id), .always("Warning", \.warning))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Id", &id)
+        json.always("Warning", &warning)
+    }
 }
 
 /// The body of `POST /networks/{id}/connect` and `…/disconnect`.
@@ -154,10 +166,11 @@ public struct NetworkConnectRequest: JSONRecord {
     public var force = false
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .always("Container", \.container),
-        .optional("EndpointConfig", \.endpointConfig),
-        .omitEmpty("Force", \.force))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Container", &container)
+        json.optional("EndpointConfig", &endpointConfig)
+        json.omitEmpty("Force", &force)
+    }
 }
 
 /// The answer to `POST /networks/prune`.
@@ -166,5 +179,7 @@ public struct NetworkPruneReport: JSONRecord {
     public var networksDeleted: [String]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(.nullable("NetworksDeleted", \.networksDeleted))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("NetworksDeleted", &networksDeleted)
+    }
 }

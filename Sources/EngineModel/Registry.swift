@@ -15,9 +15,10 @@ public struct AuthResponse: JSONRecord {
         self.identityToken = identityToken
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("Status", \.status),
-        .always("IdentityToken", \.identityToken))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Status", &status)
+        json.always("IdentityToken", &identityToken)
+    }
 }
 
 /// The answer to `GET /distribution/{name}/json`.
@@ -28,9 +29,10 @@ public struct DistributionInspect: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Descriptor", \.descriptor),
-        .always("Platforms", \.platforms))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Descriptor", &descriptor)
+        json.always("Platforms", &platforms)
+    }
 }
 
 /// One element of the answer to `GET /images/search`.
@@ -44,12 +46,13 @@ public struct ImageSearchResult: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("star_count", \.starCount),
-        .always("is_official", \.isOfficial),
-        .always("name", \.name),
-        .always("is_automated", \.isAutomated),
-        .always("description", \.description))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("star_count", &starCount)
+        json.always("is_official", &isOfficial)
+        json.always("name", &name)
+        json.always("is_automated", &isAutomated)
+        json.always("description", &description)
+    }
 }
 
 /// A manifest or an index in a registry: the answer to `GET /dhow/manifests/{name}`.
@@ -61,7 +64,8 @@ public struct RegistryManifest: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Descriptor", \.descriptor),
-        .always("Raw", \.raw))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Descriptor", &descriptor)
+        json.always("Raw", &raw)
+    }
 }

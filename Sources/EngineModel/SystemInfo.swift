@@ -68,63 +68,64 @@ public struct SystemInfo: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("ID", \.id),
-        .always("Containers", \.containers),
-        .always("ContainersRunning", \.containersRunning),
-        .always("ContainersPaused", \.containersPaused),
-        .always("ContainersStopped", \.containersStopped),
-        .always("Images", \.images),
-        .always("Driver", \.driver),
-        .nullable("DriverStatus", \.driverStatus),
-        .always("Plugins", \.plugins),
-        .always("MemoryLimit", \.memoryLimit),
-        .always("SwapLimit", \.swapLimit),
-        .always("CpuCfsPeriod", \.cpuCfsPeriod),
-        .always("CpuCfsQuota", \.cpuCfsQuota),
-        .always("CPUShares", \.cpuShares),
-        .always("CPUSet", \.cpuSet),
-        .always("PidsLimit", \.pidsLimit),
-        .always("IPv4Forwarding", \.ipv4Forwarding),
-        .always("Debug", \.debug),
-        .always("NFd", \.nfd),
-        .always("OomKillDisable", \.oomKillDisable),
-        .always("NGoroutines", \.nGoroutines),
-        .always("SystemTime", \.systemTime),
-        .always("LoggingDriver", \.loggingDriver),
-        .always("CgroupDriver", \.cgroupDriver),
-        .omitEmpty("CgroupVersion", \.cgroupVersion),
-        .always("NEventsListener", \.nEventsListener),
-        .always("KernelVersion", \.kernelVersion),
-        .always("OperatingSystem", \.operatingSystem),
-        .always("OSVersion", \.osVersion),
-        .always("OSType", \.osType),
-        .always("Architecture", \.architecture),
-        .always("IndexServerAddress", \.indexServerAddress),
-        .nullable("RegistryConfig", \.registryConfig),
-        .always("NCPU", \.ncpu),
-        .always("MemTotal", \.memTotal),
-        .nullable("GenericResources", \.genericResources),
-        .always("DockerRootDir", \.dockerRootDir),
-        .always("HttpProxy", \.httpProxy),
-        .always("HttpsProxy", \.httpsProxy),
-        .always("NoProxy", \.noProxy),
-        .always("Name", \.name),
-        .always("Labels", \.labels),
-        .always("ExperimentalBuild", \.experimentalBuild),
-        .always("ServerVersion", \.serverVersion),
-        .always("Runtimes", \.runtimes),
-        .always("DefaultRuntime", \.defaultRuntime),
-        .always("Swarm", \.swarm),
-        .always("LiveRestoreEnabled", \.liveRestoreEnabled),
-        .always("Isolation", \.isolation),
-        .always("InitBinary", \.initBinary),
-        .always("ContainerdCommit", \.containerdCommit),
-        .always("RuncCommit", \.runcCommit),
-        .always("InitCommit", \.initCommit),
-        .always("SecurityOptions", \.securityOptions),
-        .always("CDISpecDirs", \.cdiSpecDirs),
-        .nullable("Warnings", \.warnings))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("ID", &id)
+        json.always("Containers", &containers)
+        json.always("ContainersRunning", &containersRunning)
+        json.always("ContainersPaused", &containersPaused)
+        json.always("ContainersStopped", &containersStopped)
+        json.always("Images", &images)
+        json.always("Driver", &driver)
+        json.nullable("DriverStatus", &driverStatus)
+        json.always("Plugins", &plugins)
+        json.always("MemoryLimit", &memoryLimit)
+        json.always("SwapLimit", &swapLimit)
+        json.always("CpuCfsPeriod", &cpuCfsPeriod)
+        json.always("CpuCfsQuota", &cpuCfsQuota)
+        json.always("CPUShares", &cpuShares)
+        json.always("CPUSet", &cpuSet)
+        json.always("PidsLimit", &pidsLimit)
+        json.always("IPv4Forwarding", &ipv4Forwarding)
+        json.always("Debug", &debug)
+        json.always("NFd", &nfd)
+        json.always("OomKillDisable", &oomKillDisable)
+        json.always("NGoroutines", &nGoroutines)
+        json.always("SystemTime", &systemTime)
+        json.always("LoggingDriver", &loggingDriver)
+        json.always("CgroupDriver", &cgroupDriver)
+        json.omitEmpty("CgroupVersion", &cgroupVersion)
+        json.always("NEventsListener", &nEventsListener)
+        json.always("KernelVersion", &kernelVersion)
+        json.always("OperatingSystem", &operatingSystem)
+        json.always("OSVersion", &osVersion)
+        json.always("OSType", &osType)
+        json.always("Architecture", &architecture)
+        json.always("IndexServerAddress", &indexServerAddress)
+        json.nullable("RegistryConfig", &registryConfig)
+        json.always("NCPU", &ncpu)
+        json.always("MemTotal", &memTotal)
+        json.nullable("GenericResources", &genericResources)
+        json.always("DockerRootDir", &dockerRootDir)
+        json.always("HttpProxy", &httpProxy)
+        json.always("HttpsProxy", &httpsProxy)
+        json.always("NoProxy", &noProxy)
+        json.always("Name", &name)
+        json.always("Labels", &labels)
+        json.always("ExperimentalBuild", &experimentalBuild)
+        json.always("ServerVersion", &serverVersion)
+        json.always("Runtimes", &runtimes)
+        json.always("DefaultRuntime", &defaultRuntime)
+        json.always("Swarm", &swarm)
+        json.always("LiveRestoreEnabled", &liveRestoreEnabled)
+        json.always("Isolation", &isolation)
+        json.always("InitBinary", &initBinary)
+        json.always("ContainerdCommit", &containerdCommit)
+        json.always("RuncCommit", &runcCommit)
+        json.always("InitCommit", &initCommit)
+        json.always("SecurityOptions", &securityOptions)
+        json.always("CDISpecDirs", &cdiSpecDirs)
+        json.nullable("Warnings", &warnings)
+    }
 
     /// The drivers that the daemon offers, by kind.
     public struct Plugins: JSONRecord {
@@ -134,11 +135,12 @@ public struct SystemInfo: JSONRecord {
         public var log: [String]? = []
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(
-            .nullable("Volume", \.volume),
-            .nullable("Network", \.network),
-            .nullable("Authorization", \.authorization),
-            .nullable("Log", \.log))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.nullable("Volume", &volume)
+            json.nullable("Network", &network)
+            json.nullable("Authorization", &authorization)
+            json.nullable("Log", &log)
+        }
     }
 
     /// The version of a program that the daemon uses.
@@ -147,7 +149,10 @@ public struct SystemInfo: JSONRecord {
         public var expected = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.always("ID", \.id), .omitEmpty("Expected", \.expected))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("ID", &id)
+            json.omitEmpty("Expected", &expected)
+        }
     }
 }
 
@@ -170,25 +175,28 @@ public struct SystemVersion: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("Platform", \.platform),
-        .optional("Components", \.components),
-        .always("Version", \.version),
-        .always("ApiVersion", \.apiVersion),
-        .omitEmpty("MinAPIVersion", \.minAPIVersion),
-        .always("GitCommit", \.gitCommit),
-        .always("GoVersion", \.goVersion),
-        .always("Os", \.os),
-        .always("Arch", \.arch),
-        .omitEmpty("KernelVersion", \.kernelVersion),
-        .omitEmpty("Experimental", \.experimental),
-        .omitEmpty("BuildTime", \.buildTime))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Platform", &platform)
+        json.optional("Components", &components)
+        json.always("Version", &version)
+        json.always("ApiVersion", &apiVersion)
+        json.omitEmpty("MinAPIVersion", &minAPIVersion)
+        json.always("GitCommit", &gitCommit)
+        json.always("GoVersion", &goVersion)
+        json.always("Os", &os)
+        json.always("Arch", &arch)
+        json.omitEmpty("KernelVersion", &kernelVersion)
+        json.omitEmpty("Experimental", &experimental)
+        json.omitEmpty("BuildTime", &buildTime)
+    }
 
     public struct Platform: JSONRecord {
         public var name = ""
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.always("Name", \.name))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("Name", &name)
+        }
     }
 
     public struct Component: JSONRecord {
@@ -202,7 +210,10 @@ public struct SystemVersion: JSONRecord {
             self.version = version
             self.details = details
         }
-        public static let members = JSONMembers<Self>(
-            .always("Name", \.name), .always("Version", \.version), .optional("Details", \.details))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("Name", &name)
+            json.always("Version", &version)
+            json.optional("Details", &details)
+        }
     }
 }

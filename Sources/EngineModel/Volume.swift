@@ -15,16 +15,17 @@ public struct Volume: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("CreatedAt", \.createdAt),
-        .always("Driver", \.driver),
-        .nullable("Labels", \.labels),
-        .always("Mountpoint", \.mountpoint),
-        .always("Name", \.name),
-        .nullable("Options", \.options),
-        .always("Scope", \.scope),
-        .optional("Status", \.status),
-        .optional("UsageData", \.usageData))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("CreatedAt", &createdAt)
+        json.always("Driver", &driver)
+        json.nullable("Labels", &labels)
+        json.always("Mountpoint", &mountpoint)
+        json.always("Name", &name)
+        json.nullable("Options", &options)
+        json.always("Scope", &scope)
+        json.optional("Status", &status)
+        json.optional("UsageData", &usageData)
+    }
 
     public struct UsageData: JSONRecord {
         /// How many containers use it, or -1 when not known.
@@ -33,7 +34,10 @@ public struct Volume: JSONRecord {
         public var size: Int64 = -1
         public var unknownMembers = JSONObject()
         public init() {}
-        public static let members = JSONMembers<Self>(.always("RefCount", \.refCount), .always("Size", \.size))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("RefCount", &refCount)
+            json.always("Size", &size)
+        }
     }
 }
 
@@ -46,11 +50,12 @@ public struct VolumeCreateRequest: JSONRecord {
     public var labels: [String: String]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .omitEmpty("Driver", \.driver),
-        .optional("DriverOpts", \.driverOpts),
-        .optional("Labels", \.labels),
-        .omitEmpty("Name", \.name))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.omitEmpty("Driver", &driver)
+        json.optional("DriverOpts", &driverOpts)
+        json.optional("Labels", &labels)
+        json.omitEmpty("Name", &name)
+    }
 }
 
 /// The answer to `GET /volumes`.
@@ -59,7 +64,10 @@ public struct VolumeList: JSONRecord {
     public var warnings: [String]?
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(.always("Volumes", \.volumes), .nullable("Warnings", \.warnings))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("Volumes", &volumes)
+        json.nullable("Warnings", &warnings)
+    }
 }
 
 /// The answer to `POST /volumes/prune`.
@@ -68,6 +76,8 @@ public struct VolumePruneReport: JSONRecord {
     public var spaceReclaimed: UInt64 = 0
     public var unknownMembers = JSONObject()
     public init() {}
-    public static let members = JSONMembers<Self>(
-        .nullable("VolumesDeleted", \.volumesDeleted), .always("SpaceReclaimed", \.spaceReclaimed))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.nullable("VolumesDeleted", &volumesDeleted)
+        json.always("SpaceReclaimed", &spaceReclaimed)
+    }
 }

@@ -36,7 +36,7 @@ extension Double: JSONConvertible {
 }
 
 extension FixedWidthInteger where Self: Sendable {
-    public init(json: JSONValue) throws(JSONError) {
+    @inlinable public init(json: JSONValue) throws(JSONError) {
         let exact: Self? =
             switch json {
             case .integer(let value): Self(exactly: value)
@@ -50,7 +50,9 @@ extension FixedWidthInteger where Self: Sendable {
         self = exact
     }
 
-    public var json: JSONValue { Int64(exactly: self).map(JSONValue.integer) ?? .unsigned(UInt64(clamping: self)) }
+    @inlinable public var json: JSONValue {
+        Int64(exactly: self).map(JSONValue.integer) ?? .unsigned(UInt64(clamping: self))
+    }
 }
 
 extension Int: JSONConvertible {}
@@ -63,7 +65,7 @@ extension UInt32: JSONConvertible {}
 extension UInt64: JSONConvertible {}
 
 extension Array: JSONConvertible where Element: JSONConvertible {
-    public init(json: JSONValue) throws(JSONError) {
+    @inlinable public init(json: JSONValue) throws(JSONError) {
         guard case .array(let values) = json else { throw .expected("an array", got: json) }
         self = []
         reserveCapacity(values.count)
@@ -71,12 +73,12 @@ extension Array: JSONConvertible where Element: JSONConvertible {
             do throws(JSONError) { append(try Element(json: value)) } catch { throw error.inside("[\(position)]") }
         }
     }
-    public var json: JSONValue { .array(map(\.json)) }
+    @inlinable public var json: JSONValue { .array(map { $0.json }) }
 }
 
 /// Written with its names sorted, as Go writes a map.
 extension Dictionary: JSONConvertible where Key == String, Value: JSONConvertible {
-    public init(json: JSONValue) throws(JSONError) {
+    @inlinable public init(json: JSONValue) throws(JSONError) {
         guard case .object(let object) = json else { throw .expected("an object", got: json) }
         self = [:]
         for (name, value) in object.members {
@@ -88,26 +90,26 @@ extension Dictionary: JSONConvertible where Key == String, Value: JSONConvertibl
             do throws(JSONError) { self[name] = try Value(json: value) } catch { throw error.inside(name) }
         }
     }
-    public var json: JSONValue {
+    @inlinable public var json: JSONValue {
         .object(JSONObject(sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }))
     }
 }
 
 /// A member whose value may itself be null, as in a map of optional pointers.
 extension Optional: JSONConvertible where Wrapped: JSONConvertible {
-    public init(json: JSONValue) throws(JSONError) {
+    @inlinable public init(json: JSONValue) throws(JSONError) {
         self = json.isNull ? nil : try Wrapped(json: json)
     }
-    public var json: JSONValue { self?.json ?? .null }
+    @inlinable public var json: JSONValue { self?.json ?? .null }
 }
 
 extension JSONConvertible where Self: RawRepresentable, RawValue == String {
-    public init(json: JSONValue) throws(JSONError) {
+    @inlinable public init(json: JSONValue) throws(JSONError) {
         let text = try String(json: json)
         guard let value = Self(rawValue: text) else {
             throw JSONError(code: .type, reason: "unknown value \"\(text)\"")
         }
         self = value
     }
-    public var json: JSONValue { .string(rawValue) }
+    @inlinable public var json: JSONValue { .string(rawValue) }
 }

@@ -27,7 +27,7 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     /// The same error, one level further out.
-    func inside(_ component: String) -> JSONError {
+    @usableFromInline func inside(_ component: String) -> JSONError {
         var outer = self
         if path.isEmpty {
             outer.path = component

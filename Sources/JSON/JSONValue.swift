@@ -82,7 +82,9 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
 // MARK: Reading a tree
 
 extension JSONValue {
-    public var isNull: Bool { self == .null }
+    public var isNull: Bool {
+        if case .null = self { true } else { false }
+    }
 
     public var string: String? {
         if case .string(let value) = self { value } else { nil }
@@ -153,4 +155,20 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Ex
     public init(nilLiteral: ()) { self = .null }
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
+}
+
+extension JSONValue {
+    /// Whether Go's `omitempty` would leave this value out.
+    @usableFromInline var isZero: Bool {
+        switch self {
+        case .null: true
+        case .bool(let value): !value
+        case .integer(let value): value == 0
+        case .unsigned(let value): value == 0
+        case .number(let value): value == 0
+        case .string(let value): value.isEmpty
+        case .array(let value): value.isEmpty
+        case .object(let value): value.isEmpty
+        }
+    }
 }

@@ -17,13 +17,14 @@ public struct ExitRecord: JSONRecord {
     public var unknownMembers = JSONObject()
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .required("exitCode", \.exitCode),
-        .omitEmpty("signal", \.signal),
-        .always("oomKilled", \.oomKilled),
-        .always("startedAt", \.startedAt),
-        .always("finishedAt", \.finishedAt),
-        .optional("error", \.error))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("exitCode", &exitCode)
+        json.omitEmpty("signal", &signal)
+        json.always("oomKilled", &oomKilled)
+        json.always("startedAt", &startedAt)
+        json.always("finishedAt", &finishedAt)
+        json.optional("error", &error)
+    }
 
     /// Reads the record that a monitor left in `directory`; `nil` when there is none.
     ///

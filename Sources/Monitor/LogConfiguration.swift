@@ -31,13 +31,14 @@ public struct LogConfiguration: JSONRecord {
     public var unknownMembers = JSONObject()
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("driver", \.driver),
-        .optional("path", \.path),
-        .omitEmpty("maxSize", \.maxSize),
-        .omitEmpty("maxFiles", \.maxFiles),
-        .optional("compress", \.compress),
-        .optional("tag", \.tag),
-        .omitEmpty("attributes", \.attributes),
-        .omitEmpty("options", \.options))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("driver", &driver)
+        json.optional("path", &path)
+        json.omitEmpty("maxSize", &maxSize)
+        json.omitEmpty("maxFiles", &maxFiles)
+        json.optional("compress", &compress)
+        json.optional("tag", &tag)
+        json.omitEmpty("attributes", &attributes)
+        json.omitEmpty("options", &options)
+    }
 }

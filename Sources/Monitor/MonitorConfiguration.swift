@@ -30,18 +30,19 @@ public struct MonitorConfiguration: JSONRecord {
     public var unknownMembers = JSONObject()
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .required("id", \.id),
-        .omitEmpty("name", \.name),
-        .omitEmpty("imageName", \.imageName),
-        .omitEmpty("imageID", \.imageID),
-        .optional("rootMount", \.rootMount),
-        .omitEmpty("openStdin", \.openStdin),
-        .omitEmpty("stdinOnce", \.stdinOnce),
-        .omitEmpty("consoleWidth", \.consoleWidth),
-        .omitEmpty("consoleHeight", \.consoleHeight),
-        .always("log", \.log),
-        .always("cgroupDriver", \.cgroupDriver),
-        .omitEmpty("labels", \.labels),
-        .always("drainMilliseconds", \.drainMilliseconds))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("id", &id)
+        json.omitEmpty("name", &name)
+        json.omitEmpty("imageName", &imageName)
+        json.omitEmpty("imageID", &imageID)
+        json.optional("rootMount", &rootMount)
+        json.omitEmpty("openStdin", &openStdin)
+        json.omitEmpty("stdinOnce", &stdinOnce)
+        json.omitEmpty("consoleWidth", &consoleWidth)
+        json.omitEmpty("consoleHeight", &consoleHeight)
+        json.always("log", &log)
+        json.always("cgroupDriver", &cgroupDriver)
+        json.omitEmpty("labels", &labels)
+        json.always("drainMilliseconds", &drainMilliseconds)
+    }
 }

@@ -31,10 +31,11 @@ public struct MonitorState: JSONRecord {
         public var unknownMembers = JSONObject()
         public init() {}
 
-        public static let members = JSONMembers<Self>(
-            .required("execID", \.execID),
-            .omitEmpty("processID", \.processID),
-            .optional("exitCode", \.exitCode))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.required("execID", &execID)
+            json.omitEmpty("processID", &processID)
+            json.optional("exitCode", &exitCode)
+        }
     }
 
     public var id = ""
@@ -52,13 +53,14 @@ public struct MonitorState: JSONRecord {
     public var unknownMembers = JSONObject()
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .required("id", \.id),
-        .required("status", \.status),
-        .omitEmpty("processID", \.processID),
-        .omitEmpty("monitorProcessID", \.monitorProcessID),
-        .omitEmpty("startedAt", \.startedAt),
-        .omitEmpty("oomKilled", \.oomKilled),
-        .omitEmpty("execs", \.execs),
-        .optional("exit", \.exit))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("id", &id)
+        json.required("status", &status)
+        json.omitEmpty("processID", &processID)
+        json.omitEmpty("monitorProcessID", &monitorProcessID)
+        json.omitEmpty("startedAt", &startedAt)
+        json.omitEmpty("oomKilled", &oomKilled)
+        json.omitEmpty("execs", &execs)
+        json.optional("exit", &exit)
+    }
 }

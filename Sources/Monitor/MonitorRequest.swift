@@ -33,8 +33,11 @@ public enum MonitorRequest: Sendable, Equatable {
             self.execID = execID
         }
 
-        public static let members = JSONMembers<Self>(
-            .required("signal", \.signal), .omitEmpty("all", \.all), .optional("execID", \.execID))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.required("signal", &signal)
+            json.omitEmpty("all", &all)
+            json.optional("execID", &execID)
+        }
     }
 
     public struct Resize: JSONRecord {
@@ -52,8 +55,11 @@ public enum MonitorRequest: Sendable, Equatable {
             self.execID = execID
         }
 
-        public static let members = JSONMembers<Self>(
-            .required("width", \.width), .required("height", \.height), .optional("execID", \.execID))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.required("width", &width)
+            json.required("height", &height)
+            json.optional("execID", &execID)
+        }
     }
 
     /// Runs one more program in the container.
@@ -72,13 +78,14 @@ public enum MonitorRequest: Sendable, Equatable {
         public var unknownMembers = JSONObject()
         public init() {}
 
-        public static let members = JSONMembers<Self>(
-            .required("execID", \.execID),
-            .required("process", \.process),
-            .omitEmpty("stdin", \.stdin),
-            .optional("attach", \.attach),
-            .omitEmpty("consoleWidth", \.consoleWidth),
-            .omitEmpty("consoleHeight", \.consoleHeight))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.required("execID", &execID)
+            json.required("process", &process)
+            json.omitEmpty("stdin", &stdin)
+            json.optional("attach", &attach)
+            json.omitEmpty("consoleWidth", &consoleWidth)
+            json.omitEmpty("consoleHeight", &consoleHeight)
+        }
     }
 
     /// Turns the connection into a stream of the container's (or a running exec's) standard input and output; or makes
@@ -104,11 +111,12 @@ public enum MonitorRequest: Sendable, Equatable {
             self.execID = execID
         }
 
-        public static let members = JSONMembers<Self>(
-            .optional("execID", \.execID),
-            .omitEmpty("stdin", \.stdin),
-            .omitEmpty("stdout", \.stdout),
-            .omitEmpty("stderr", \.stderr),
-            .optional("raw", \.isRaw))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.optional("execID", &execID)
+            json.omitEmpty("stdin", &stdin)
+            json.omitEmpty("stdout", &stdout)
+            json.omitEmpty("stderr", &stderr)
+            json.optional("raw", &isRaw)
+        }
     }
 }

@@ -19,11 +19,12 @@ public enum RootMount: JSONConvertible, Equatable {
         public var unknownMembers = JSONObject()
         public init() {}
 
-        public static let members = JSONMembers<Self>(
-            .required("lowerDirectories", \.lowerDirectories),
-            .optional("upperDirectory", \.upperDirectory),
-            .optional("workDirectory", \.workDirectory),
-            .omitEmpty("options", \.options))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.required("lowerDirectories", &lowerDirectories)
+            json.optional("upperDirectory", &upperDirectory)
+            json.optional("workDirectory", &workDirectory)
+            json.omitEmpty("options", &options)
+        }
     }
 
     public init(json: JSONValue) throws(JSONError) {

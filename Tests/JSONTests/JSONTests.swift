@@ -4,7 +4,9 @@ import Testing
 struct Inner: JSONRecord {
     var size: Int64 = 0
     var unknownMembers = JSONObject()
-    static let members = JSONMembers<Self>(.required("size", \.size))
+    mutating func members(_ json: inout JSONMembers) {
+        json.required("size", &size)
+    }
 }
 
 struct Outer: JSONRecord {
@@ -13,9 +15,12 @@ struct Outer: JSONRecord {
     var flag = false
     var pointer: String?
     var unknownMembers = JSONObject()
-    static let members = JSONMembers<Self>(
-        .required("name", \.name), .optional("list", \.list), .omitEmpty("flag", \.flag),
-        .nullable("pointer", \.pointer))
+    mutating func members(_ json: inout JSONMembers) {
+        json.required("name", &name)
+        json.optional("list", &list)
+        json.omitEmpty("flag", &flag)
+        json.nullable("pointer", &pointer)
+    }
 }
 
 @Suite struct JSONTests {
@@ -46,7 +51,9 @@ struct Outer: JSONRecord {
     private struct Document: JSONRecord {
         var hostConfig = ""
         var unknownMembers = JSONObject()
-        static let members = JSONMembers<Self>(.required("HostConfig", \.hostConfig))
+        mutating func members(_ json: inout JSONMembers) {
+            json.required("HostConfig", &hostConfig)
+        }
     }
 
     @Test func recordsTakeNamesInAnyCase() throws {

@@ -23,17 +23,18 @@ public struct ContainerRecord: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .required("id", \.id),
-        .always("ociVersion", \.ociVersion),
-        .always("bundle", \.bundle),
-        .always("rootfs", \.rootfs),
-        .always("created", \.created),
-        .always("pid", \.pid),
-        .always("startTime", \.startTime),
-        .always("cgroup", \.cgroup),
-        .optional("annotations", \.annotations),
-        .always("owner", \.owner))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("id", &id)
+        json.always("ociVersion", &ociVersion)
+        json.always("bundle", &bundle)
+        json.always("rootfs", &rootfs)
+        json.always("created", &created)
+        json.always("pid", &pid)
+        json.always("startTime", &startTime)
+        json.always("cgroup", &cgroup)
+        json.optional("annotations", &annotations)
+        json.always("owner", &owner)
+    }
 }
 
 /// A container that the command line has made.

@@ -29,23 +29,24 @@ package struct NetworkRecord: JSONRecord {
 
     package init() {}
 
-    package static let members = JSONMembers<Self>(
-        .required("id", \.id),
-        .required("name", \.name),
-        .always("created", \.created),
-        .required("driver", \.driver),
-        .always("usesIPv4", \.usesIPv4),
-        .always("usesIPv6", \.usesIPv6),
-        .omitEmpty("isInternal", \.isInternal),
-        .omitEmpty("isAttachable", \.isAttachable),
-        .omitEmpty("isConfigOnly", \.isConfigOnly),
-        .omitEmpty("configFrom", \.configFrom),
-        .omitEmpty("ipamDriver", \.ipamDriver),
-        .optional("ipamOptions", \.ipamOptions),
-        .always("pools", \.pools),
-        .omitEmpty("hasNamedSubnets", \.hasNamedSubnets),
-        .always("options", \.options),
-        .always("labels", \.labels))
+    package mutating func members(_ json: inout JSONMembers) {
+        json.required("id", &id)
+        json.required("name", &name)
+        json.always("created", &created)
+        json.required("driver", &driver)
+        json.always("usesIPv4", &usesIPv4)
+        json.always("usesIPv6", &usesIPv6)
+        json.omitEmpty("isInternal", &isInternal)
+        json.omitEmpty("isAttachable", &isAttachable)
+        json.omitEmpty("isConfigOnly", &isConfigOnly)
+        json.omitEmpty("configFrom", &configFrom)
+        json.omitEmpty("ipamDriver", &ipamDriver)
+        json.optional("ipamOptions", &ipamOptions)
+        json.always("pools", &pools)
+        json.omitEmpty("hasNamedSubnets", &hasNamedSubnets)
+        json.always("options", &options)
+        json.always("labels", &labels)
+    }
 
     /// Whether it is one of those that every engine has.
     package var isPredefined: Bool { Self.predefinedNames.contains(name) }

@@ -15,10 +15,11 @@ package struct RunNetworkRecord: JSONRecord {
     /// Without networks, for one container. A sandbox is the container's network namespace, of which it has one.
     package init(sandboxOf container: String) { sandboxID = container }
 
-    package static let members = JSONMembers<Self>(
-        .required("sandboxID", \.sandboxID),
-        .always("endpoints", \.endpoints),
-        .always("ports", \.ports))
+    package mutating func members(_ json: inout JSONMembers) {
+        json.required("sandboxID", &sandboxID)
+        json.always("endpoints", &endpoints)
+        json.always("ports", &ports)
+    }
 
     /// A place on a network.
     package struct Endpoint: JSONRecord {
@@ -44,20 +45,21 @@ package struct RunNetworkRecord: JSONRecord {
 
         package init() {}
 
-        package static let members = JSONMembers<Self>(
-            .required("networkID", \.networkID),
-            .required("networkName", \.networkName),
-            .required("endpointID", \.endpointID),
-            .omitEmpty("address4", \.address4),
-            .omitEmpty("address6", \.address6),
-            .omitEmpty("macAddress", \.macAddress),
-            .omitEmpty("interface", \.interface),
-            .omitEmpty("hostInterface", \.hostInterface),
-            .omitEmpty("gateway4", \.gateway4),
-            .omitEmpty("gateway6", \.gateway6),
-            .omitEmpty("routesOnLink", \.routesOnLink),
-            .omitEmpty("isDefault4", \.isDefault4),
-            .omitEmpty("isDefault6", \.isDefault6))
+        package mutating func members(_ json: inout JSONMembers) {
+            json.required("networkID", &networkID)
+            json.required("networkName", &networkName)
+            json.required("endpointID", &endpointID)
+            json.omitEmpty("address4", &address4)
+            json.omitEmpty("address6", &address6)
+            json.omitEmpty("macAddress", &macAddress)
+            json.omitEmpty("interface", &interface)
+            json.omitEmpty("hostInterface", &hostInterface)
+            json.omitEmpty("gateway4", &gateway4)
+            json.omitEmpty("gateway6", &gateway6)
+            json.omitEmpty("routesOnLink", &routesOnLink)
+            json.omitEmpty("isDefault4", &isDefault4)
+            json.omitEmpty("isDefault6", &isDefault6)
+        }
 
         package var prefix4: IPPrefix? { IPPrefix(address4) }
         package var prefix6: IPPrefix? { IPPrefix(address6) }
@@ -86,13 +88,14 @@ package struct RunNetworkRecord: JSONRecord {
 
         package init() {}
 
-        package static let members = JSONMembers<Self>(
-            .required("networkProtocol", \.networkProtocol),
-            .required("containerPort", \.containerPort),
-            .required("hostAddress", \.hostAddress),
-            .required("hostPort", \.hostPort),
-            .required("networkID", \.networkID),
-            .required("target", \.target))
+        package mutating func members(_ json: inout JSONMembers) {
+            json.required("networkProtocol", &networkProtocol)
+            json.required("containerPort", &containerPort)
+            json.required("hostAddress", &hostAddress)
+            json.required("hostPort", &hostPort)
+            json.required("networkID", &networkID)
+            json.required("target", &target)
+        }
 
         /// As the firewall knows it; `nil` where the families differ and only a proxy can lead on.
         package var published: PublishedPort? {

@@ -128,23 +128,26 @@ extension SeccompProfile {
         var syscalls: [Entry]?
         var unknownMembers = JSONObject()
         init() {}
-        static let members = JSONMembers<Self>(
-            .required("defaultAction", \.defaultAction),
-            .optional("defaultErrnoRet", \.defaultErrnoRet),
-            .optional("architectures", \.architectures),
-            .optional("archMap", \.archMap),
-            .optional("flags", \.flags),
-            .optional("listenerPath", \.listenerPath),
-            .optional("listenerMetadata", \.listenerMetadata),
-            .optional("syscalls", \.syscalls))
+        mutating func members(_ json: inout JSONMembers) {
+            json.required("defaultAction", &defaultAction)
+            json.optional("defaultErrnoRet", &defaultErrnoRet)
+            json.optional("architectures", &architectures)
+            json.optional("archMap", &archMap)
+            json.optional("flags", &flags)
+            json.optional("listenerPath", &listenerPath)
+            json.optional("listenerMetadata", &listenerMetadata)
+            json.optional("syscalls", &syscalls)
+        }
 
         struct Architecture: JSONRecord {
             var architecture = ""
             var subArchitectures: [String]?
             var unknownMembers = JSONObject()
             init() {}
-            static let members = JSONMembers<Self>(
-                .required("architecture", \.architecture), .optional("subArchitectures", \.subArchitectures))
+            mutating func members(_ json: inout JSONMembers) {
+                json.required("architecture", &architecture)
+                json.optional("subArchitectures", &subArchitectures)
+            }
         }
 
         struct Entry: JSONRecord {
@@ -157,14 +160,15 @@ extension SeccompProfile {
             var excludes: Condition?
             var unknownMembers = JSONObject()
             init() {}
-            static let members = JSONMembers<Self>(
-                .optional("name", \.name),
-                .optional("names", \.names),
-                .required("action", \.action),
-                .optional("errnoRet", \.errnoRet),
-                .optional("args", \.args),
-                .optional("includes", \.includes),
-                .optional("excludes", \.excludes))
+            mutating func members(_ json: inout JSONMembers) {
+                json.optional("name", &name)
+                json.optional("names", &names)
+                json.required("action", &action)
+                json.optional("errnoRet", &errnoRet)
+                json.optional("args", &args)
+                json.optional("includes", &includes)
+                json.optional("excludes", &excludes)
+            }
         }
 
         struct Condition: JSONRecord {
@@ -173,8 +177,11 @@ extension SeccompProfile {
             var minKernel: String?
             var unknownMembers = JSONObject()
             init() {}
-            static let members = JSONMembers<Self>(
-                .optional("caps", \.caps), .optional("arches", \.arches), .optional("minKernel", \.minKernel))
+            mutating func members(_ json: inout JSONMembers) {
+                json.optional("caps", &caps)
+                json.optional("arches", &arches)
+                json.optional("minKernel", &minKernel)
+            }
         }
     }
 }

@@ -24,18 +24,19 @@ package struct ContainerRecord: JSONRecord {
 
     package init() {}
 
-    package static let members = JSONMembers<Self>(
-        .required("id", \.id),
-        .required("name", \.name),
-        .required("created", \.created),
-        .always("imageID", \.imageID),
-        .always("chainID", \.chainID),
-        .required("config", \.config),
-        .required("hostConfig", \.hostConfig),
-        .optional("networkingConfig", \.networkingConfig),
-        .always("mounts", \.mounts),
-        .always("driver", \.driver),
-        .always("platform", \.platform))
+    package mutating func members(_ json: inout JSONMembers) {
+        json.required("id", &id)
+        json.required("name", &name)
+        json.required("created", &created)
+        json.always("imageID", &imageID)
+        json.always("chainID", &chainID)
+        json.required("config", &config)
+        json.required("hostConfig", &hostConfig)
+        json.optional("networkingConfig", &networkingConfig)
+        json.always("mounts", &mounts)
+        json.always("driver", &driver)
+        json.always("platform", &platform)
+    }
 
     /// The command: the entrypoint's words, and then the command's.
     package var command: [String] { (config.entrypoint ?? []) + (config.cmd ?? []) }
@@ -82,25 +83,26 @@ package struct ContainerMount: JSONRecord {
 
     package init() {}
 
-    package static let members = JSONMembers<Self>(
-        .required("kind", \.kind),
-        .omitEmpty("name", \.name),
-        .omitEmpty("source", \.source),
-        .required("destination", \.destination),
-        .omitEmpty("driver", \.driver),
-        .omitEmpty("mode", \.mode),
-        .always("isWritable", \.isWritable),
-        .omitEmpty("propagation", \.propagation),
-        .omitEmpty("createsSource", \.createsSource),
-        .omitEmpty("noCopy", \.noCopy),
-        .omitEmpty("subpath", \.subpath),
-        .omitEmpty("isNonRecursive", \.isNonRecursive),
-        .omitEmpty("isReadOnlyNonRecursive", \.isReadOnlyNonRecursive),
-        .omitEmpty("isReadOnlyForceRecursive", \.isReadOnlyForceRecursive),
-        .omitEmpty("tmpfsOptions", \.tmpfsOptions),
-        .omitEmpty("isAnonymous", \.isAnonymous),
-        .omitEmpty("isFromMounts", \.isFromMounts),
-        .omitEmpty("takenFrom", \.takenFrom))
+    package mutating func members(_ json: inout JSONMembers) {
+        json.required("kind", &kind)
+        json.omitEmpty("name", &name)
+        json.omitEmpty("source", &source)
+        json.required("destination", &destination)
+        json.omitEmpty("driver", &driver)
+        json.omitEmpty("mode", &mode)
+        json.always("isWritable", &isWritable)
+        json.omitEmpty("propagation", &propagation)
+        json.omitEmpty("createsSource", &createsSource)
+        json.omitEmpty("noCopy", &noCopy)
+        json.omitEmpty("subpath", &subpath)
+        json.omitEmpty("isNonRecursive", &isNonRecursive)
+        json.omitEmpty("isReadOnlyNonRecursive", &isReadOnlyNonRecursive)
+        json.omitEmpty("isReadOnlyForceRecursive", &isReadOnlyForceRecursive)
+        json.omitEmpty("tmpfsOptions", &tmpfsOptions)
+        json.omitEmpty("isAnonymous", &isAnonymous)
+        json.omitEmpty("isFromMounts", &isFromMounts)
+        json.omitEmpty("takenFrom", &takenFrom)
+    }
 
     package var mountPoint: MountPoint {
         var point = MountPoint()
@@ -137,16 +139,17 @@ package struct ContainerStatus: JSONRecord {
 
     package init() {}
 
-    package static let members = JSONMembers<Self>(
-        .required("phase", \.phase),
-        .omitEmpty("processID", \.processID),
-        .omitEmpty("exitCode", \.exitCode),
-        .omitEmpty("error", \.error),
-        .omitEmpty("isOOMKilled", \.isOOMKilled),
-        .omitEmpty("startedAt", \.startedAt),
-        .omitEmpty("finishedAt", \.finishedAt),
-        .omitEmpty("restartCount", \.restartCount),
-        .omitEmpty("wasStopped", \.wasStopped))
+    package mutating func members(_ json: inout JSONMembers) {
+        json.required("phase", &phase)
+        json.omitEmpty("processID", &processID)
+        json.omitEmpty("exitCode", &exitCode)
+        json.omitEmpty("error", &error)
+        json.omitEmpty("isOOMKilled", &isOOMKilled)
+        json.omitEmpty("startedAt", &startedAt)
+        json.omitEmpty("finishedAt", &finishedAt)
+        json.omitEmpty("restartCount", &restartCount)
+        json.omitEmpty("wasStopped", &wasStopped)
+    }
 
     /// Whether it has processes.
     package var isRunning: Bool { phase == .running || phase == .paused }

@@ -23,13 +23,14 @@ public struct Descriptor: JSONRecord {
         self.annotations = annotations
     }
 
-    public static let members = JSONMembers<Self>(
-        .optional("mediaType", \.mediaType),
-        .required("digest", \.digest),
-        .required("size", \.size),
-        .optional("urls", \.urls),
-        .optional("annotations", \.annotations),
-        .optional("data", \.data),
-        .optional("artifactType", \.artifactType),
-        .optional("platform", \.platform))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("mediaType", &mediaType)
+        json.required("digest", &digest)
+        json.required("size", &size)
+        json.optional("urls", &urls)
+        json.optional("annotations", &annotations)
+        json.optional("data", &data)
+        json.optional("artifactType", &artifactType)
+        json.optional("platform", &platform)
+    }
 }

@@ -27,23 +27,24 @@ public struct ImageConfig: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("id", \.id),
-        .optional("parent", \.parent),
-        .always("architecture", \.architecture),
-        .optional("variant", \.variant),
-        .optional("author", \.author),
-        .optional("comment", \.comment),
-        .optional("config", \.config),
-        .optional("container", \.container),
-        .optional("container_config", \.containerConfig),
-        .optional("created", \.created),
-        .optional("docker_version", \.dockerVersion),
-        .optional("history", \.history),
-        .always("os", \.os),
-        .optional("os.version", \.osVersion),
-        .optional("os.features", \.osFeatures),
-        .always("rootfs", \.rootfs))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("id", &id)
+        json.optional("parent", &parent)
+        json.always("architecture", &architecture)
+        json.optional("variant", &variant)
+        json.optional("author", &author)
+        json.optional("comment", &comment)
+        json.optional("config", &config)
+        json.optional("container", &container)
+        json.optional("container_config", &containerConfig)
+        json.optional("created", &created)
+        json.optional("docker_version", &dockerVersion)
+        json.optional("history", &history)
+        json.always("os", &os)
+        json.optional("os.version", &osVersion)
+        json.optional("os.features", &osFeatures)
+        json.always("rootfs", &rootfs)
+    }
 
     /// The platform that the image is for, normalised.
     public var platform: Platform {
@@ -65,12 +66,13 @@ public struct ImageConfig: JSONRecord {
 
         public init() {}
 
-        public static let members = JSONMembers<Self>(
-            .optional("created", \.created),
-            .optional("created_by", \.createdBy),
-            .optional("author", \.author),
-            .optional("comment", \.comment),
-            .optional("empty_layer", \.emptyLayer))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.optional("created", &created)
+            json.optional("created_by", &createdBy)
+            json.optional("author", &author)
+            json.optional("comment", &comment)
+            json.optional("empty_layer", &emptyLayer)
+        }
     }
 
     /// The layers by the digest of their uncompressed tar, lowest first.
@@ -83,9 +85,10 @@ public struct ImageConfig: JSONRecord {
 
         public init(diffIDs: [Digest]) { self.diffIDs = diffIDs }
 
-        public static let members = JSONMembers<Self>(
-            .always("type", \.type),
-            .optional("diff_ids", \.diffIDs))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("type", &type)
+            json.optional("diff_ids", &diffIDs)
+        }
     }
 }
 
@@ -122,32 +125,33 @@ public struct ImageRunConfig: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("Hostname", \.hostname),
-        .optional("Domainname", \.domainname),
-        .optional("User", \.user),
-        .optional("AttachStdin", \.attachStdin),
-        .optional("AttachStdout", \.attachStdout),
-        .optional("AttachStderr", \.attachStderr),
-        .optional("ExposedPorts", \.exposedPorts),
-        .optional("Tty", \.tty),
-        .optional("OpenStdin", \.openStdin),
-        .optional("StdinOnce", \.stdinOnce),
-        .optional("Env", \.env),
-        .optional("Cmd", \.cmd),
-        .optional("Healthcheck", \.healthcheck),
-        .optional("ArgsEscaped", \.argsEscaped),
-        .optional("Image", \.image),
-        .optional("Volumes", \.volumes),
-        .optional("WorkingDir", \.workingDir),
-        .optional("Entrypoint", \.entrypoint),
-        .optional("NetworkDisabled", \.networkDisabled),
-        .optional("MacAddress", \.macAddress),
-        .optional("OnBuild", \.onBuild),
-        .optional("Labels", \.labels),
-        .optional("StopSignal", \.stopSignal),
-        .optional("StopTimeout", \.stopTimeout),
-        .optional("Shell", \.shell))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("Hostname", &hostname)
+        json.optional("Domainname", &domainname)
+        json.optional("User", &user)
+        json.optional("AttachStdin", &attachStdin)
+        json.optional("AttachStdout", &attachStdout)
+        json.optional("AttachStderr", &attachStderr)
+        json.optional("ExposedPorts", &exposedPorts)
+        json.optional("Tty", &tty)
+        json.optional("OpenStdin", &openStdin)
+        json.optional("StdinOnce", &stdinOnce)
+        json.optional("Env", &env)
+        json.optional("Cmd", &cmd)
+        json.optional("Healthcheck", &healthcheck)
+        json.optional("ArgsEscaped", &argsEscaped)
+        json.optional("Image", &image)
+        json.optional("Volumes", &volumes)
+        json.optional("WorkingDir", &workingDir)
+        json.optional("Entrypoint", &entrypoint)
+        json.optional("NetworkDisabled", &networkDisabled)
+        json.optional("MacAddress", &macAddress)
+        json.optional("OnBuild", &onBuild)
+        json.optional("Labels", &labels)
+        json.optional("StopSignal", &stopSignal)
+        json.optional("StopTimeout", &stopTimeout)
+        json.optional("Shell", &shell)
+    }
 
     /// Docker's health check. Durations are in nanoseconds.
     public struct Healthcheck: JSONRecord {
@@ -162,12 +166,13 @@ public struct ImageRunConfig: JSONRecord {
 
         public init() {}
 
-        public static let members = JSONMembers<Self>(
-            .optional("Test", \.test),
-            .optional("Interval", \.interval),
-            .optional("Timeout", \.timeout),
-            .optional("StartPeriod", \.startPeriod),
-            .optional("StartInterval", \.startInterval),
-            .optional("Retries", \.retries))
+        public mutating func members(_ json: inout JSONMembers) {
+            json.optional("Test", &test)
+            json.optional("Interval", &interval)
+            json.optional("Timeout", &timeout)
+            json.optional("StartPeriod", &startPeriod)
+            json.optional("StartInterval", &startInterval)
+            json.optional("Retries", &retries)
+        }
     }
 }

@@ -7,7 +7,9 @@ public struct ImageLayout: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(.required("imageLayoutVersion", \.imageLayoutVersion))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("imageLayoutVersion", &imageLayoutVersion)
+    }
 
     public static let version = "1.0.0"
     public static let fileName = "oci-layout"

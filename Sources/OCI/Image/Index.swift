@@ -12,13 +12,14 @@ public struct Index: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("schemaVersion", \.schemaVersion),
-        .optional("mediaType", \.mediaType),
-        .optional("artifactType", \.artifactType),
-        .always("manifests", \.manifests),
-        .optional("subject", \.subject),
-        .optional("annotations", \.annotations))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("schemaVersion", &schemaVersion)
+        json.optional("mediaType", &mediaType)
+        json.optional("artifactType", &artifactType)
+        json.always("manifests", &manifests)
+        json.optional("subject", &subject)
+        json.optional("annotations", &annotations)
+    }
 
     /// The manifests of real images: attestations and artifacts left out.
     public var images: [Descriptor] {

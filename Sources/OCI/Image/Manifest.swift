@@ -14,12 +14,13 @@ public struct Manifest: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("schemaVersion", \.schemaVersion),
-        .optional("mediaType", \.mediaType),
-        .optional("artifactType", \.artifactType),
-        .required("config", \.config),
-        .always("layers", \.layers),
-        .optional("subject", \.subject),
-        .optional("annotations", \.annotations))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("schemaVersion", &schemaVersion)
+        json.optional("mediaType", &mediaType)
+        json.optional("artifactType", &artifactType)
+        json.required("config", &config)
+        json.always("layers", &layers)
+        json.optional("subject", &subject)
+        json.optional("annotations", &annotations)
+    }
 }

@@ -18,13 +18,14 @@ public struct Platform: JSONRecord, Hashable, CustomStringConvertible {
         self.variant = variant
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("architecture", \.architecture),
-        .always("os", \.os),
-        .optional("os.version", \.osVersion),
-        .optional("os.features", \.osFeatures),
-        .optional("variant", \.variant),
-        .optional("features", \.features))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("architecture", &architecture)
+        json.always("os", &os)
+        json.optional("os.version", &osVersion)
+        json.optional("os.features", &osFeatures)
+        json.optional("variant", &variant)
+        json.optional("features", &features)
+    }
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(os)

@@ -18,13 +18,14 @@ public struct Hooks: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("prestart", \.prestart),
-        .optional("createRuntime", \.createRuntime),
-        .optional("createContainer", \.createContainer),
-        .optional("startContainer", \.startContainer),
-        .optional("poststart", \.poststart),
-        .optional("poststop", \.poststop))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("prestart", &prestart)
+        json.optional("createRuntime", &createRuntime)
+        json.optional("createContainer", &createContainer)
+        json.optional("startContainer", &startContainer)
+        json.optional("poststart", &poststart)
+        json.optional("poststop", &poststop)
+    }
 }
 
 /// One program to run.
@@ -47,9 +48,10 @@ public struct Hook: JSONRecord {
         self.timeout = timeout
     }
 
-    public static let members = JSONMembers<Self>(
-        .required("path", \.path),
-        .optional("args", \.args),
-        .optional("env", \.env),
-        .optional("timeout", \.timeout))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("path", &path)
+        json.optional("args", &args)
+        json.optional("env", &env)
+        json.optional("timeout", &timeout)
+    }
 }

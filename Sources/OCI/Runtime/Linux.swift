@@ -28,24 +28,25 @@ public struct Linux: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("uidMappings", \.uidMappings),
-        .optional("gidMappings", \.gidMappings),
-        .optional("sysctl", \.sysctl),
-        .optional("resources", \.resources),
-        .optional("cgroupsPath", \.cgroupsPath),
-        .optional("namespaces", \.namespaces),
-        .optional("devices", \.devices),
-        .optional("netDevices", \.netDevices),
-        .optional("seccomp", \.seccomp),
-        .optional("rootfsPropagation", \.rootfsPropagation),
-        .optional("maskedPaths", \.maskedPaths),
-        .optional("readonlyPaths", \.readonlyPaths),
-        .optional("mountLabel", \.mountLabel),
-        .optional("intelRdt", \.intelRdt),
-        .optional("memoryPolicy", \.memoryPolicy),
-        .optional("personality", \.personality),
-        .optional("timeOffsets", \.timeOffsets))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("uidMappings", &uidMappings)
+        json.optional("gidMappings", &gidMappings)
+        json.optional("sysctl", &sysctl)
+        json.optional("resources", &resources)
+        json.optional("cgroupsPath", &cgroupsPath)
+        json.optional("namespaces", &namespaces)
+        json.optional("devices", &devices)
+        json.optional("netDevices", &netDevices)
+        json.optional("seccomp", &seccomp)
+        json.optional("rootfsPropagation", &rootfsPropagation)
+        json.optional("maskedPaths", &maskedPaths)
+        json.optional("readonlyPaths", &readonlyPaths)
+        json.optional("mountLabel", &mountLabel)
+        json.optional("intelRdt", &intelRdt)
+        json.optional("memoryPolicy", &memoryPolicy)
+        json.optional("personality", &personality)
+        json.optional("timeOffsets", &timeOffsets)
+    }
 }
 
 /// A namespace to make, or with a path to join.
@@ -62,9 +63,10 @@ public struct LinuxNamespace: JSONRecord {
         self.path = path
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("type", \.type),
-        .optional("path", \.path))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("type", &type)
+        json.optional("path", &path)
+    }
 }
 
 /// A range of user or group identifiers.
@@ -82,10 +84,11 @@ public struct LinuxIDMapping: JSONRecord {
         self.size = size
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("containerID", \.containerID),
-        .always("hostID", \.hostID),
-        .always("size", \.size))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("containerID", &containerID)
+        json.always("hostID", &hostID)
+        json.always("size", &size)
+    }
 }
 
 /// A device node in the container.
@@ -116,14 +119,15 @@ public struct LinuxDevice: JSONRecord {
         self.gid = gid
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("path", \.path),
-        .always("type", \.type),
-        .optional("major", \.major),
-        .optional("minor", \.minor),
-        .optional("fileMode", \.fileMode),
-        .optional("uid", \.uid),
-        .optional("gid", \.gid))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("path", &path)
+        json.always("type", &type)
+        json.optional("major", &major)
+        json.optional("minor", &minor)
+        json.optional("fileMode", &fileMode)
+        json.optional("uid", &uid)
+        json.optional("gid", &gid)
+    }
 }
 
 /// A network device that is moved into the container.
@@ -138,8 +142,9 @@ public struct LinuxNetDevice: JSONRecord {
         self.name = name
     }
 
-    public static let members = JSONMembers<Self>(
-        .optional("name", \.name))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("name", &name)
+    }
 }
 
 /// Intel Resource Director Technology.
@@ -155,14 +160,15 @@ public struct LinuxIntelRdt: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("closID", \.closID),
-        .optional("schemata", \.schemata),
-        .optional("l3CacheSchema", \.l3CacheSchema),
-        .optional("memBwSchema", \.memBwSchema),
-        .optional("enableCMT", \.enableCMT),
-        .optional("enableMBM", \.enableMBM),
-        .optional("enableMonitoring", \.enableMonitoring))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("closID", &closID)
+        json.optional("schemata", &schemata)
+        json.optional("l3CacheSchema", &l3CacheSchema)
+        json.optional("memBwSchema", &memBwSchema)
+        json.optional("enableCMT", &enableCMT)
+        json.optional("enableMBM", &enableMBM)
+        json.optional("enableMonitoring", &enableMonitoring)
+    }
 }
 
 /// NUMA memory policy, see set_mempolicy(2).
@@ -176,10 +182,11 @@ public struct LinuxMemoryPolicy: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("mode", \.mode),
-        .always("nodes", \.nodes),
-        .optional("flags", \.flags))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("mode", &mode)
+        json.always("nodes", &nodes)
+        json.optional("flags", &flags)
+    }
 }
 
 /// Execution domain, see personality(2).
@@ -191,9 +198,10 @@ public struct LinuxPersonality: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("domain", \.domain),
-        .optional("flags", \.flags))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("domain", &domain)
+        json.optional("flags", &flags)
+    }
 }
 
 /// The offset of a clock in a time namespace.
@@ -209,7 +217,8 @@ public struct LinuxTimeOffset: JSONRecord {
         self.nanosecs = nanosecs
     }
 
-    public static let members = JSONMembers<Self>(
-        .optional("secs", \.secs),
-        .optional("nanosecs", \.nanosecs))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("secs", &secs)
+        json.optional("nanosecs", &nanosecs)
+    }
 }

@@ -17,16 +17,17 @@ public struct LinuxResources: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("devices", \.devices),
-        .optional("memory", \.memory),
-        .optional("cpu", \.cpu),
-        .optional("pids", \.pids),
-        .optional("blockIO", \.blockIO),
-        .optional("hugepageLimits", \.hugepageLimits),
-        .optional("network", \.network),
-        .optional("rdma", \.rdma),
-        .optional("unified", \.unified))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("devices", &devices)
+        json.optional("memory", &memory)
+        json.optional("cpu", &cpu)
+        json.optional("pids", &pids)
+        json.optional("blockIO", &blockIO)
+        json.optional("hugepageLimits", &hugepageLimits)
+        json.optional("network", &network)
+        json.optional("rdma", &rdma)
+        json.optional("unified", &unified)
+    }
 }
 
 /// A rule of the device controller.
@@ -52,12 +53,13 @@ public struct LinuxDeviceCgroup: JSONRecord {
         self.access = access
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("allow", \.allow),
-        .optional("type", \.type),
-        .optional("major", \.major),
-        .optional("minor", \.minor),
-        .optional("access", \.access))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("allow", &allow)
+        json.optional("type", &type)
+        json.optional("major", &major)
+        json.optional("minor", &minor)
+        json.optional("access", &access)
+    }
 }
 
 /// Memory limits in bytes; -1 is unlimited.
@@ -78,16 +80,17 @@ public struct LinuxMemory: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("limit", \.limit),
-        .optional("reservation", \.reservation),
-        .optional("swap", \.swap),
-        .optional("kernel", \.kernel),
-        .optional("kernelTCP", \.kernelTCP),
-        .optional("swappiness", \.swappiness),
-        .optional("disableOOMKiller", \.disableOOMKiller),
-        .optional("useHierarchy", \.useHierarchy),
-        .optional("checkBeforeUpdate", \.checkBeforeUpdate))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("limit", &limit)
+        json.optional("reservation", &reservation)
+        json.optional("swap", &swap)
+        json.optional("kernel", &kernel)
+        json.optional("kernelTCP", &kernelTCP)
+        json.optional("swappiness", &swappiness)
+        json.optional("disableOOMKiller", &disableOOMKiller)
+        json.optional("useHierarchy", &useHierarchy)
+        json.optional("checkBeforeUpdate", &checkBeforeUpdate)
+    }
 }
 
 /// Processor time.
@@ -113,16 +116,17 @@ public struct LinuxCPU: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("shares", \.shares),
-        .optional("quota", \.quota),
-        .optional("burst", \.burst),
-        .optional("period", \.period),
-        .optional("realtimeRuntime", \.realtimeRuntime),
-        .optional("realtimePeriod", \.realtimePeriod),
-        .optional("cpus", \.cpus),
-        .optional("mems", \.mems),
-        .optional("idle", \.idle))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("shares", &shares)
+        json.optional("quota", &quota)
+        json.optional("burst", &burst)
+        json.optional("period", &period)
+        json.optional("realtimeRuntime", &realtimeRuntime)
+        json.optional("realtimePeriod", &realtimePeriod)
+        json.optional("cpus", &cpus)
+        json.optional("mems", &mems)
+        json.optional("idle", &idle)
+    }
 }
 
 /// The number of tasks.
@@ -137,8 +141,9 @@ public struct LinuxPids: JSONRecord {
         self.limit = limit
     }
 
-    public static let members = JSONMembers<Self>(
-        .optional("limit", \.limit))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("limit", &limit)
+    }
 }
 
 /// Block devices.
@@ -155,14 +160,15 @@ public struct LinuxBlockIO: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("weight", \.weight),
-        .optional("leafWeight", \.leafWeight),
-        .optional("weightDevice", \.weightDevice),
-        .optional("throttleReadBpsDevice", \.throttleReadBpsDevice),
-        .optional("throttleWriteBpsDevice", \.throttleWriteBpsDevice),
-        .optional("throttleReadIOPSDevice", \.throttleReadIOPSDevice),
-        .optional("throttleWriteIOPSDevice", \.throttleWriteIOPSDevice))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("weight", &weight)
+        json.optional("leafWeight", &leafWeight)
+        json.optional("weightDevice", &weightDevice)
+        json.optional("throttleReadBpsDevice", &throttleReadBpsDevice)
+        json.optional("throttleWriteBpsDevice", &throttleWriteBpsDevice)
+        json.optional("throttleReadIOPSDevice", &throttleReadIOPSDevice)
+        json.optional("throttleWriteIOPSDevice", &throttleWriteIOPSDevice)
+    }
 }
 
 /// The weight of one block device.
@@ -182,11 +188,12 @@ public struct LinuxWeightDevice: JSONRecord {
         self.leafWeight = leafWeight
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("major", \.major),
-        .always("minor", \.minor),
-        .optional("weight", \.weight),
-        .optional("leafWeight", \.leafWeight))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("major", &major)
+        json.always("minor", &minor)
+        json.optional("weight", &weight)
+        json.optional("leafWeight", &leafWeight)
+    }
 }
 
 /// The rate of one block device, in bytes or operations a second.
@@ -204,10 +211,11 @@ public struct LinuxThrottleDevice: JSONRecord {
         self.rate = rate
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("major", \.major),
-        .always("minor", \.minor),
-        .always("rate", \.rate))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("major", &major)
+        json.always("minor", &minor)
+        json.always("rate", &rate)
+    }
 }
 
 /// A limit of huge pages.
@@ -225,9 +233,10 @@ public struct LinuxHugepageLimit: JSONRecord {
         self.limit = limit
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("pageSize", \.pageSize),
-        .always("limit", \.limit))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("pageSize", &pageSize)
+        json.always("limit", &limit)
+    }
 }
 
 /// Network classes.
@@ -238,9 +247,10 @@ public struct LinuxNetwork: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("classID", \.classID),
-        .optional("priorities", \.priorities))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("classID", &classID)
+        json.optional("priorities", &priorities)
+    }
 }
 
 /// The priority of an interface.
@@ -256,9 +266,10 @@ public struct LinuxInterfacePriority: JSONRecord {
         self.priority = priority
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("name", \.name),
-        .always("priority", \.priority))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("name", &name)
+        json.always("priority", &priority)
+    }
 }
 
 /// RDMA limits of a device.
@@ -269,7 +280,8 @@ public struct LinuxRdma: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("hcaHandles", \.hcaHandles),
-        .optional("hcaObjects", \.hcaObjects))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("hcaHandles", &hcaHandles)
+        json.optional("hcaObjects", &hcaObjects)
+    }
 }

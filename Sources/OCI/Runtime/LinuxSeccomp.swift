@@ -17,14 +17,15 @@ public struct LinuxSeccomp: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("defaultAction", \.defaultAction),
-        .optional("defaultErrnoRet", \.defaultErrnoRet),
-        .optional("architectures", \.architectures),
-        .optional("flags", \.flags),
-        .optional("listenerPath", \.listenerPath),
-        .optional("listenerMetadata", \.listenerMetadata),
-        .optional("syscalls", \.syscalls))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("defaultAction", &defaultAction)
+        json.optional("defaultErrnoRet", &defaultErrnoRet)
+        json.optional("architectures", &architectures)
+        json.optional("flags", &flags)
+        json.optional("listenerPath", &listenerPath)
+        json.optional("listenerMetadata", &listenerMetadata)
+        json.optional("syscalls", &syscalls)
+    }
 }
 
 /// What to do for some system calls.
@@ -45,11 +46,12 @@ public struct LinuxSyscall: JSONRecord {
         self.args = args
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("names", \.names),
-        .always("action", \.action),
-        .optional("errnoRet", \.errnoRet),
-        .optional("args", \.args))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("names", &names)
+        json.always("action", &action)
+        json.optional("errnoRet", &errnoRet)
+        json.optional("args", &args)
+    }
 }
 
 /// A condition on an argument of a system call.
@@ -72,9 +74,10 @@ public struct LinuxSeccompArg: JSONRecord {
         self.op = op
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("index", \.index),
-        .always("value", \.value),
-        .optional("valueTwo", \.valueTwo),
-        .always("op", \.op))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("index", &index)
+        json.always("value", &value)
+        json.optional("valueTwo", &valueTwo)
+        json.always("op", &op)
+    }
 }

@@ -26,23 +26,24 @@ public struct Process: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("terminal", \.terminal),
-        .optional("consoleSize", \.consoleSize),
-        .always("user", \.user),
-        .optional("args", \.args),
-        .optional("commandLine", \.commandLine),
-        .optional("env", \.env),
-        .always("cwd", \.cwd),
-        .optional("capabilities", \.capabilities),
-        .optional("rlimits", \.rlimits),
-        .optional("noNewPrivileges", \.noNewPrivileges),
-        .optional("apparmorProfile", \.apparmorProfile),
-        .optional("oomScoreAdj", \.oomScoreAdj),
-        .optional("scheduler", \.scheduler),
-        .optional("selinuxLabel", \.selinuxLabel),
-        .optional("ioPriority", \.ioPriority),
-        .optional("execCPUAffinity", \.execCPUAffinity))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("terminal", &terminal)
+        json.optional("consoleSize", &consoleSize)
+        json.always("user", &user)
+        json.optional("args", &args)
+        json.optional("commandLine", &commandLine)
+        json.optional("env", &env)
+        json.always("cwd", &cwd)
+        json.optional("capabilities", &capabilities)
+        json.optional("rlimits", &rlimits)
+        json.optional("noNewPrivileges", &noNewPrivileges)
+        json.optional("apparmorProfile", &apparmorProfile)
+        json.optional("oomScoreAdj", &oomScoreAdj)
+        json.optional("scheduler", &scheduler)
+        json.optional("selinuxLabel", &selinuxLabel)
+        json.optional("ioPriority", &ioPriority)
+        json.optional("execCPUAffinity", &execCPUAffinity)
+    }
 }
 
 /// The size of a terminal in characters.
@@ -58,9 +59,10 @@ public struct Box: JSONRecord {
         self.width = width
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("height", \.height),
-        .always("width", \.width))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("height", &height)
+        json.always("width", &width)
+    }
 }
 
 /// Who the process runs as, inside the container.
@@ -82,12 +84,13 @@ public struct User: JSONRecord {
         self.additionalGids = additionalGids
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("uid", \.uid),
-        .always("gid", \.gid),
-        .optional("umask", \.umask),
-        .optional("additionalGids", \.additionalGids),
-        .optional("username", \.username))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("uid", &uid)
+        json.always("gid", &gid)
+        json.optional("umask", &umask)
+        json.optional("additionalGids", &additionalGids)
+        json.optional("username", &username)
+    }
 }
 
 /// The five capability sets, as names such as `CAP_CHOWN`.
@@ -112,12 +115,13 @@ public struct LinuxCapabilities: JSONRecord {
         self.ambient = ambient
     }
 
-    public static let members = JSONMembers<Self>(
-        .optional("bounding", \.bounding),
-        .optional("effective", \.effective),
-        .optional("inheritable", \.inheritable),
-        .optional("permitted", \.permitted),
-        .optional("ambient", \.ambient))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("bounding", &bounding)
+        json.optional("effective", &effective)
+        json.optional("inheritable", &inheritable)
+        json.optional("permitted", &permitted)
+        json.optional("ambient", &ambient)
+    }
 }
 
 /// A resource limit.
@@ -136,10 +140,11 @@ public struct POSIXRlimit: JSONRecord {
         self.soft = soft
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("type", \.type),
-        .always("hard", \.hard),
-        .always("soft", \.soft))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("type", &type)
+        json.always("hard", &hard)
+        json.always("soft", &soft)
+    }
 }
 
 /// Scheduling attributes, see sched_setattr(2).
@@ -160,14 +165,15 @@ public struct Scheduler: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("policy", \.policy),
-        .optional("nice", \.nice),
-        .optional("priority", \.priority),
-        .optional("flags", \.flags),
-        .optional("runtime", \.runtime),
-        .optional("deadline", \.deadline),
-        .optional("period", \.period))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("policy", &policy)
+        json.optional("nice", &nice)
+        json.optional("priority", &priority)
+        json.optional("flags", &flags)
+        json.optional("runtime", &runtime)
+        json.optional("deadline", &deadline)
+        json.optional("period", &period)
+    }
 }
 
 /// I/O priority, see ioprio_set(2).
@@ -180,9 +186,10 @@ public struct LinuxIOPriority: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("class", \.`class`),
-        .always("priority", \.priority))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("class", &`class`)
+        json.always("priority", &priority)
+    }
 }
 
 /// Which processors an exec'd process may use: before it enters the container's cgroup and after.
@@ -195,7 +202,8 @@ public struct CPUAffinity: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("initial", \.initial),
-        .optional("final", \.final))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("initial", &initial)
+        json.optional("final", &final)
+    }
 }

@@ -13,14 +13,15 @@ public struct RuntimeFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("ociVersionMin", \.ociVersionMin),
-        .always("ociVersionMax", \.ociVersionMax),
-        .optional("hooks", \.hooks),
-        .optional("mountOptions", \.mountOptions),
-        .optional("linux", \.linux),
-        .optional("annotations", \.annotations),
-        .optional("potentiallyUnsafeConfigAnnotations", \.potentiallyUnsafeConfigAnnotations))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("ociVersionMin", &ociVersionMin)
+        json.always("ociVersionMax", &ociVersionMax)
+        json.optional("hooks", &hooks)
+        json.optional("mountOptions", &mountOptions)
+        json.optional("linux", &linux)
+        json.optional("annotations", &annotations)
+        json.optional("potentiallyUnsafeConfigAnnotations", &potentiallyUnsafeConfigAnnotations)
+    }
 }
 
 /// What a runtime can do on Linux.
@@ -39,17 +40,18 @@ public struct LinuxFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("namespaces", \.namespaces),
-        .optional("capabilities", \.capabilities),
-        .optional("cgroup", \.cgroup),
-        .optional("seccomp", \.seccomp),
-        .optional("apparmor", \.apparmor),
-        .optional("selinux", \.selinux),
-        .optional("intelRdt", \.intelRdt),
-        .optional("memoryPolicy", \.memoryPolicy),
-        .optional("mountExtensions", \.mountExtensions),
-        .optional("netDevices", \.netDevices))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("namespaces", &namespaces)
+        json.optional("capabilities", &capabilities)
+        json.optional("cgroup", &cgroup)
+        json.optional("seccomp", &seccomp)
+        json.optional("apparmor", &apparmor)
+        json.optional("selinux", &selinux)
+        json.optional("intelRdt", &intelRdt)
+        json.optional("memoryPolicy", &memoryPolicy)
+        json.optional("mountExtensions", &mountExtensions)
+        json.optional("netDevices", &netDevices)
+    }
 }
 
 /// Whether something is built in.
@@ -63,8 +65,9 @@ public struct EnabledFeature: JSONRecord {
         self.enabled = enabled
     }
 
-    public static let members = JSONMembers<Self>(
-        .optional("enabled", \.enabled))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("enabled", &enabled)
+    }
 }
 
 /// Cgroup versions and drivers.
@@ -78,12 +81,13 @@ public struct CgroupFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("v1", \.v1),
-        .optional("v2", \.v2),
-        .optional("systemd", \.systemd),
-        .optional("systemdUser", \.systemdUser),
-        .optional("rdma", \.rdma))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("v1", &v1)
+        json.optional("v2", &v2)
+        json.optional("systemd", &systemd)
+        json.optional("systemdUser", &systemdUser)
+        json.optional("rdma", &rdma)
+    }
 }
 
 /// What the seccomp compiler knows.
@@ -98,13 +102,14 @@ public struct SeccompFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("enabled", \.enabled),
-        .optional("actions", \.actions),
-        .optional("operators", \.operators),
-        .optional("archs", \.archs),
-        .optional("knownFlags", \.knownFlags),
-        .optional("supportedFlags", \.supportedFlags))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("enabled", &enabled)
+        json.optional("actions", &actions)
+        json.optional("operators", &operators)
+        json.optional("archs", &archs)
+        json.optional("knownFlags", &knownFlags)
+        json.optional("supportedFlags", &supportedFlags)
+    }
 }
 
 /// Intel RDT.
@@ -116,10 +121,11 @@ public struct IntelRdtFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("enabled", \.enabled),
-        .optional("schemata", \.schemata),
-        .optional("monitoring", \.monitoring))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("enabled", &enabled)
+        json.optional("schemata", &schemata)
+        json.optional("monitoring", &monitoring)
+    }
 }
 
 /// NUMA memory policies.
@@ -130,9 +136,10 @@ public struct MemoryPolicyFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("modes", \.modes),
-        .optional("flags", \.flags))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("modes", &modes)
+        json.optional("flags", &flags)
+    }
 }
 
 /// Extensions of mounts.
@@ -142,6 +149,7 @@ public struct MountExtensionFeatures: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .optional("idmap", \.idmap))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.optional("idmap", &idmap)
+    }
 }

@@ -18,16 +18,17 @@ public struct RuntimeSpec: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("ociVersion", \.ociVersion),
-        .optional("process", \.process),
-        .optional("root", \.root),
-        .optional("hostname", \.hostname),
-        .optional("domainname", \.domainname),
-        .optional("mounts", \.mounts),
-        .optional("hooks", \.hooks),
-        .optional("annotations", \.annotations),
-        .optional("linux", \.linux))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("ociVersion", &ociVersion)
+        json.optional("process", &process)
+        json.optional("root", &root)
+        json.optional("hostname", &hostname)
+        json.optional("domainname", &domainname)
+        json.optional("mounts", &mounts)
+        json.optional("hooks", &hooks)
+        json.optional("annotations", &annotations)
+        json.optional("linux", &linux)
+    }
 }
 
 /// The container's root file system.
@@ -44,9 +45,10 @@ public struct Root: JSONRecord {
         self.readonly = readonly
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("path", \.path),
-        .optional("readonly", \.readonly))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("path", &path)
+        json.optional("readonly", &readonly)
+    }
 }
 
 /// A mount inside the container.
@@ -72,11 +74,12 @@ public struct Mount: JSONRecord {
         self.options = options
     }
 
-    public static let members = JSONMembers<Self>(
-        .required("destination", \.destination),
-        .optional("type", \.type),
-        .optional("source", \.source),
-        .optional("options", \.options),
-        .optional("uidMappings", \.uidMappings),
-        .optional("gidMappings", \.gidMappings))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.required("destination", &destination)
+        json.optional("type", &type)
+        json.optional("source", &source)
+        json.optional("options", &options)
+        json.optional("uidMappings", &uidMappings)
+        json.optional("gidMappings", &gidMappings)
+    }
 }

@@ -27,13 +27,14 @@ public struct RuntimeState: JSONRecord {
         self.annotations = annotations
     }
 
-    public static let members = JSONMembers<Self>(
-        .always("ociVersion", \.ociVersion),
-        .always("id", \.id),
-        .always("status", \.status),
-        .optional("pid", \.pid),
-        .always("bundle", \.bundle),
-        .optional("annotations", \.annotations))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("ociVersion", &ociVersion)
+        json.always("id", &id)
+        json.always("status", &status)
+        json.optional("pid", &pid)
+        json.always("bundle", &bundle)
+        json.optional("annotations", &annotations)
+    }
 }
 
 /// What goes with a seccomp notification descriptor.
@@ -47,10 +48,11 @@ public struct ContainerProcessState: JSONRecord {
 
     public init() {}
 
-    public static let members = JSONMembers<Self>(
-        .always("ociVersion", \.ociVersion),
-        .always("fds", \.fds),
-        .always("pid", \.pid),
-        .optional("metadata", \.metadata),
-        .always("state", \.state))
+    public mutating func members(_ json: inout JSONMembers) {
+        json.always("ociVersion", &ociVersion)
+        json.always("fds", &fds)
+        json.always("pid", &pid)
+        json.optional("metadata", &metadata)
+        json.always("state", &state)
+    }
 }

@@ -174,10 +174,11 @@ struct DockerArchiveEntry: JSONRecord {
     var layers: [String]?
     var unknownMembers = JSONObject()
 
-    static let members = JSONMembers<Self>(
-        .required("Config", \.config),
-        .nullable("RepoTags", \.repoTags),
-        .nullable("Layers", \.layers))
+    mutating func members(_ json: inout JSONMembers) {
+        json.required("Config", &config)
+        json.nullable("RepoTags", &repoTags)
+        json.nullable("Layers", &layers)
+    }
 }
 
 // MARK: Archives of Docker before 1.10
