@@ -13,15 +13,7 @@ extension Commands {
             let quiet = flags.bool("quiet", "q", "Only show the image's name")
             flags.bool("disable-content-trust", default: true, "Skip image verification").hidden()
             return { context, arguments in
-                var reference = try context.imageReference(arguments[0])
-                if all.value {
-                    guard reference.tag == nil, reference.digest == nil else {
-                        throw ExitStatus(1, "tag can't be used with --all-tags/-a")
-                    }
-                } else if reference.tag == nil, reference.digest == nil {
-                    reference = reference.withDefaultTag
-                    if !quiet.value { Output.print("Using default tag: \(ImageReference.defaultTag)") }
-                }
+                let reference = try context.transferReference(arguments[0], allTags: all.value, quiet: quiet.value)
                 try await context.pull(reference, platform: context.platform(platform.value), quiet: quiet.value)
                 Output.print(reference.canonicalName)
             }
@@ -40,15 +32,7 @@ extension Commands {
             let quiet = flags.bool("quiet", "q", "Only show the image's name")
             flags.bool("disable-content-trust", default: true, "Skip image signing").hidden()
             return { context, arguments in
-                var reference = try context.imageReference(arguments[0])
-                if all.value {
-                    guard reference.tag == nil, reference.digest == nil else {
-                        throw ExitStatus(1, "tag can't be used with --all-tags/-a")
-                    }
-                } else if reference.tag == nil, reference.digest == nil {
-                    reference = reference.withDefaultTag
-                    if !quiet.value { Output.print("Using default tag: \(ImageReference.defaultTag)") }
-                }
+                let reference = try context.transferReference(arguments[0], allTags: all.value, quiet: quiet.value)
                 var query = reference.tag.map { [("tag", $0)] } ?? []
                 if !platform.value.isEmpty { query.append(("platform", try PlatformText.json(platform.value))) }
                 var request = EngineClient.Request("POST", "/images/\(reference.name)/push", query)
@@ -64,6 +48,19 @@ extension Commands {
 }
 
 extension Context {
+    /// The image, or with `allTags` the repository, that `pull` and `push` mean; says so when a tag is assumed.
+    func transferReference(_ text: String, allTags: Bool, quiet: Bool) throws -> ImageReference {
+        let reference = try imageReference(text)
+        let isRepository = reference.tag == nil && reference.digest == nil
+        if allTags {
+            guard isRepository else { throw ExitStatus(1, "tag can't be used with --all-tags/-a") }
+            return reference
+        }
+        guard isRepository else { return reference }
+        if !quiet { Output.print("Using default tag: \(ImageReference.defaultTag)") }
+        return reference.withDefaultTag
+    }
+
     /// Has the daemon fetch an image, and shows how it gets on.
     /// - Parameter descriptor: where that is shown: 1, or 2 where the standard output is for something else.
     func pull(

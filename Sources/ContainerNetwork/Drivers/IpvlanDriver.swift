@@ -1,29 +1,24 @@
 import Kernel
 
 /// Networks on which containers share the MAC address of a host's interface: switched (l2) or routed (l3, l3s).
-public struct IpvlanDriver: NetworkDriver {
+public struct IpvlanDriver: ParentedDriver {
     public static let name = "ipvlan"
 
-    private enum Mode: String, CaseIterable { case l2, l3, l3s }
+    private enum ModeName: String, CaseIterable { case l2, l3, l3s }
     private enum Flag: String, CaseIterable { case bridge, `private`, vepa }
 
-    private let parent: ParentInterface
+    let parent: ParentInterface
 
     /// In the calling thread's network namespace.
     /// - Parameter owner: see `InterfaceMark`.
-    public init(owner: String = "") throws(NetworkError) {
-        let netlink = try attempt("speak to the kernel about interfaces") { () throws(KernelError) in
-            try NetlinkSocket()
-        }
-        parent = ParentInterface(netlink: netlink, owner: owner)
-    }
+    public init(owner: String = "") throws(NetworkError) { parent = try ParentInterface(owner: owner) }
 
-    private static func mode(_ network: NetworkSpecification) throws(NetworkError)
+    static func mode(_ network: NetworkSpecification) throws(NetworkError)
         -> (LinkKind.IpvlanMode, LinkKind.IpvlanFlag)
     {
         let options = DriverOptions(values: network.options)
         let mode: LinkKind.IpvlanMode =
-            switch try options.choice("ipvlan_mode", Mode.self) ?? .l2 {
+            switch try options.choice("ipvlan_mode", ModeName.self) ?? .l2 {
             case .l2: .l2
             case .l3: .l3
             case .l3s: .l3s
@@ -36,19 +31,6 @@ public struct IpvlanDriver: NetworkDriver {
             }
         return (mode, flag)
     }
-
-    public func check(_ network: NetworkSpecification) throws(NetworkError) {
-        _ = try Self.mode(network)
-        _ = try DriverOptions(values: network.options).mtu()
-        _ = try ParentInterface.name(network)
-    }
-
-    public func create(_ network: NetworkSpecification) throws(NetworkError) {
-        try check(network)
-        _ = try parent.make(network)
-    }
-
-    public func remove(_ network: NetworkSpecification) throws(NetworkError) { try parent.remove(network) }
 
     /// - Throws: `.invalidArgument` for an endpoint with a MAC address: ipvlan has none of its own.
     public func join(_ endpoint: EndpointSpecification, to network: NetworkSpecification, in sandbox: NetworkSandbox)

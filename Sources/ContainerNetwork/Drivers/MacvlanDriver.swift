@@ -1,43 +1,25 @@
 import Kernel
 
 /// Networks on which each container is a station of its own, with its own MAC address, on the link of a host's interface.
-public struct MacvlanDriver: NetworkDriver {
+public struct MacvlanDriver: ParentedDriver {
     public static let name = "macvlan"
 
-    private enum Mode: String, CaseIterable { case bridge, `private`, vepa, passthru }
+    private enum ModeName: String, CaseIterable { case bridge, `private`, vepa, passthru }
 
-    private let parent: ParentInterface
+    let parent: ParentInterface
 
     /// In the calling thread's network namespace.
     /// - Parameter owner: see `InterfaceMark`.
-    public init(owner: String = "") throws(NetworkError) {
-        let netlink = try attempt("speak to the kernel about interfaces") { () throws(KernelError) in
-            try NetlinkSocket()
-        }
-        parent = ParentInterface(netlink: netlink, owner: owner)
-    }
+    public init(owner: String = "") throws(NetworkError) { parent = try ParentInterface(owner: owner) }
 
-    private static func mode(_ network: NetworkSpecification) throws(NetworkError) -> LinkKind.MacvlanMode {
-        switch try DriverOptions(values: network.options).choice("macvlan_mode", Mode.self) ?? .bridge {
+    static func mode(_ network: NetworkSpecification) throws(NetworkError) -> LinkKind.MacvlanMode {
+        switch try DriverOptions(values: network.options).choice("macvlan_mode", ModeName.self) ?? .bridge {
         case .bridge: .bridge
         case .private: .private
         case .vepa: .vepa
         case .passthru: .passthru
         }
     }
-
-    public func check(_ network: NetworkSpecification) throws(NetworkError) {
-        _ = try Self.mode(network)
-        _ = try DriverOptions(values: network.options).mtu()
-        _ = try ParentInterface.name(network)
-    }
-
-    public func create(_ network: NetworkSpecification) throws(NetworkError) {
-        try check(network)
-        _ = try parent.make(network)
-    }
-
-    public func remove(_ network: NetworkSpecification) throws(NetworkError) { try parent.remove(network) }
 
     public func join(_ endpoint: EndpointSpecification, to network: NetworkSpecification, in sandbox: NetworkSandbox)
         throws(NetworkError) -> JoinedEndpoint

@@ -5,6 +5,11 @@ struct ParentInterface {
     let netlink: NetlinkSocket
     let owner: String
 
+    init(owner: String) throws(NetworkError) {
+        netlink = try attempt("speak to the kernel about interfaces") { () throws(KernelError) in try NetlinkSocket() }
+        self.owner = owner
+    }
+
     /// The `parent` option, or `dm-` and the network's short ID.
     static func name(_ network: NetworkSpecification) throws(NetworkError) -> String {
         guard let name = network.options["parent"], !name.isEmpty else { return "dm-\(network.shortID)" }
