@@ -1,7 +1,26 @@
+import EngineClient
 import Glibc
+import NIOCore
 
 /// Standard output and error.
 enum Output {
+    /// Writes all of `buffer` to a descriptor, on another thread if that may block: while a session's reader is slow,
+    /// signals still have to be passed on.
+    static func write(_ buffer: ByteBuffer, to descriptor: Int32) async {
+        var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // A pipe that is ready takes that much.
+        if buffer.readableBytes <= Int(PIPE_BUF), poll(&state, 1, 0) == 1 {
+            buffer.withUnsafeReadableBytes { _ = write($0, to: descriptor) }
+            return
+        }
+        await withCheckedContinuation { continuation in
+            BlockingThread.start {
+                buffer.withUnsafeReadableBytes { _ = write($0, to: descriptor) }
+                continuation.resume()
+            }
+        }
+    }
+
     /// Writes to standard output. A reader that has gone away ends the program, as it ends any filter.
     static func write(_ text: String) {
         var text = text

@@ -77,9 +77,11 @@ struct Session: Sendable {
         var frames = FrameReader()
         while let buffer = try await stream.next() {
             if hasTerminal {
-                buffer.withUnsafeReadableBytes { _ = Output.write($0, to: 1) }
+                await Output.write(buffer, to: 1)
             } else {
-                try frames.write(buffer, output: showsOutput, error: showsError)
+                for part in try frames.parts(of: buffer) where part.target == 1 ? showsOutput : showsError {
+                    await Output.write(part.bytes, to: part.target)
+                }
             }
         }
     }
@@ -138,33 +140,33 @@ struct FrameReader {
     private var target: Int32 = 1
 
     /// Writes the frames' content to standard output and error.
-    mutating func write(_ buffer: ByteBuffer, output: Bool = true, error: Bool = true) throws(EngineClientError) {
-        var failure: EngineClientError?
-        buffer.withUnsafeReadableBytes { bytes in
-            var bytes = bytes[...]
-            while !bytes.isEmpty {
-                if rest == 0 {
-                    let count = min(8 - header.count, bytes.count)
-                    header += bytes.prefix(count)
-                    bytes = bytes.dropFirst(count)
-                    guard header.count == 8 else { return }
-                    rest = header[4...].reduce(0) { $0 << 8 | Int($1) }
-                    guard header[0] <= 3 else {
-                        failure = EngineClientError(.badAnswer, "Unrecognized input header: \(header[0])")
-                        return
-                    }
-                    target = header[0] == 1 || header[0] == 0 ? 1 : 2
-                    header = []
-                    continue
-                }
-                let part = bytes.prefix(rest)
-                if target == 1 ? output : error {
-                    Output.write(UnsafeRawBufferPointer(rebasing: part), to: target)
-                }
-                rest -= part.count
-                bytes = bytes.dropFirst(part.count)
-            }
+    mutating func write(_ buffer: ByteBuffer) throws(EngineClientError) {
+        for part in try parts(of: buffer) {
+            part.bytes.withUnsafeReadableBytes { _ = Output.write($0, to: part.target) }
         }
-        if let failure { throw failure }
+    }
+
+    /// The frames' content, and whether it goes to standard output (1) or error (2).
+    mutating func parts(of buffer: ByteBuffer) throws(EngineClientError) -> [(target: Int32, bytes: ByteBuffer)] {
+        var buffer = buffer
+        var parts: [(Int32, ByteBuffer)] = []
+        while buffer.readableBytes > 0 {
+            guard rest == 0 else {
+                if let bytes = buffer.readSlice(length: min(rest, buffer.readableBytes)) {
+                    rest -= bytes.readableBytes
+                    parts.append((target, bytes))
+                }
+                continue
+            }
+            header += buffer.readBytes(length: min(8 - header.count, buffer.readableBytes)) ?? []
+            guard header.count == 8 else { break }
+            rest = header[4...].reduce(0) { $0 << 8 | Int($1) }
+            guard header[0] <= 3 else {
+                throw EngineClientError(.badAnswer, "Unrecognized input header: \(header[0])")
+            }
+            target = header[0] == 1 || header[0] == 0 ? 1 : 2
+            header = []
+        }
+        return parts
     }
 }

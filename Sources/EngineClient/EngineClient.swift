@@ -7,14 +7,14 @@ import Synchronization
 
 /// A client of the Docker Engine API.
 ///
-/// Requests use one event loop thread. Each takes a connection of its own while it lasts; connections whose answer has
+/// Requests use one event loop thread: the one that the client is made on, or else one of its own. Each takes a connection of its own while it lasts; connections whose answer has
 /// been read are used again.
 ///
 /// The newest API version is simply tried: a daemon that is too old says which one it speaks, and the request is
 /// repeated with that. The usual case then costs no round trip.
 public final class EngineClient: Sendable {
     public let host: EngineHost
-    private let group: MultiThreadedEventLoopGroup
+    private let group: any EventLoopGroup
     private let state: Mutex<State>
 
     private struct State {
@@ -29,7 +29,7 @@ public final class EngineClient: Sendable {
     ///   - headers: sent with every request.
     public init(host: EngineHost, version: APIVersion? = nil, userAgent: String = "Docker-Client/28.2.2 (linux)") {
         self.host = host
-        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        group = MultiThreadedEventLoopGroup.currentEventLoop ?? MultiThreadedEventLoopGroup(numberOfThreads: 1)
         state = Mutex(
             State(version: version ?? .current, isFixed: version != nil, headers: [("User-Agent", userAgent)]))
     }
