@@ -131,6 +131,13 @@ struct DockerClientTests {
                 got = b""
                 while b"ping" not in got: got += sock._sock.recv(100)
                 sock.close()
+                exec_id = client.api.exec_create(c.id, "cat", tty=True, stdin=True, detach_keys="ctrl-e")
+                sock = client.api.exec_start(exec_id, tty=True, socket=True)
+                sock._sock.settimeout(30)
+                sock._sock.sendall(b"\x05")
+                while sock._sock.recv(100): pass
+                assert client.api.exec_inspect(exec_id)["Running"]
+                sock.close()
             finally:
                 c.remove(force=True, v=True)
                 client.volumes.get("pyvol").remove(force=True)

@@ -149,6 +149,10 @@ import Testing
         let hosts = try engine.dhow("exec", "legacy", "cat", "/etc/hosts")
         #expect(hosts.contains("\(old.address4())\tancient \(old.id.prefix(12)) old"), "\(hosts)")
         #expect(try engine.daemon.dhow("exec", "legacy", "ping", "-c1", "-W5", "ancient").status == 0)
+        for name in ["legacy", "legacy/none"] { #expect(try engine.daemon.dhow("rm", "--link", name).status == 1) }
+        #expect(try engine.dhow("rm", "--link", "legacy/ancient") == "legacy/ancient")
+        #expect(try !engine.dhow("exec", "legacy", "cat", "/etc/hosts").contains("ancient"))
+        #expect(try engine.daemon.inspect("legacy")["HostConfig"]?["Links"]?.array?.isEmpty != false)
     }
 
     @Test func settingsOfOneInterface() throws {

@@ -180,6 +180,9 @@ extension ContainerEngine {
         return result
     }
 
+    /// The keys that leave an exec's terminal, in Docker's spelling; empty for the usual ones.
+    public func detachKeys(ofExec id: String) throws -> String { try execs.find(id).request.detachKeys }
+
     /// Called on the monitor client's thread.
     func execExited(_ id: String, _ code: Int32) {
         execs.exited(id, Int(code))

@@ -105,6 +105,16 @@ extension ContainerEngine {
         try HostFiles.replace(path, HostsFile.adding(after.filter { !before.contains($0) }, to: kept))
     }
 
+    /// Takes the lines of links that are no more out of a container's file, which it may have edited since; blocks.
+    func updateHosts(from old: ContainerRecord, to new: ContainerRecord) throws {
+        let path = "\(storage.containers.directory(of: old.id))/hosts"
+        guard let text = HostFiles.text(path) else { return }
+        let kept = try linkEntries(new)
+        let gone = try linkEntries(old).filter { !kept.contains($0) }
+        // In place: it is bound into the container.
+        try HostFiles.replace(path, HostsFile.removing(gone, from: text))
+    }
+
     // MARK: resolv.conf
 
     /// A container's `resolv.conf`, and what its name server forwards to: `nil` for the host's servers.

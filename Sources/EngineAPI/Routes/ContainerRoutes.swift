@@ -84,9 +84,11 @@ extension DockerAPI {
             try await engine.resizeContainer(request.parameter("name"), height: height, width: width)
             return .empty(.ok)
         }
-        router.delete("/containers/{name}") { [engine] request in
+        // The name of a link has a slash in it.
+        router.delete("/containers/{name:.*}") { [engine] request in
             if request.query.flag("link") {
-                throw HTTPFailure(.notImplemented, "removing a link is not implemented: remove the container that has it, or use a network")
+                try await engine.removeLink(request.parameter("name"))
+                return .empty(.noContent)
             }
             try await engine.removeContainer(
                 request.parameter("name"), force: request.query.flag("force"), removesVolumes: request.query.flag("v"))

@@ -31,7 +31,7 @@ extension DockerAPI {
                         do {
                             var stream = Hijack.Stream(descriptor: try await engine.startExec(id, start)?.descriptor)
                             if isTerminal {
-                                let keys = exec.detachKeys
+                                let keys = try engine.detachKeys(ofExec: id)
                                 stream.detachKeys =
                                     keys.isEmpty ? DetachSequence.standard : (try? DetachSequence.parse(keys)) ?? []
                             }
