@@ -11,7 +11,7 @@ import Testing
     private func write(_ directory: String, limitHits: Int = 0, kills: Int) throws {
         try root.makeDirectories(directory)
         let text = "low 0\nhigh 0\nmax \(limitHits)\noom \(kills)\noom_kill \(kills)\n"
-        try root.writeFile("\(directory)/memory.events", text, creating: 0o644)
+        try root.writeFile("\(directory)/memory.events", text, creating: true)
     }
 
     private func withWatch(_ body: (OutOfMemoryWatch) throws -> Void) throws {
