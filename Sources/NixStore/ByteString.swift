@@ -20,6 +20,18 @@ public struct ByteString: Hashable, Sendable, Comparable, ExpressibleByStringLit
     /// The text, with what is not UTF-8 replaced.
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 
+    /// The path of an entry of this directory.
+    public func appending(_ name: ByteString) -> ByteString {
+        ByteString(bytes.last == UInt8(ascii: "/") ? bytes + name.bytes : bytes + [UInt8(ascii: "/")] + name.bytes)
+    }
+
+    /// Calls `body` with the bytes as a C string; what follows a NUL byte is not seen.
+    public func withCString<Result>(_ body: (UnsafePointer<CChar>) throws -> Result) rethrows -> Result {
+        var text = bytes.map { CChar(bitPattern: $0) }
+        text.append(0)
+        return try text.withUnsafeBufferPointer { try body($0.baseAddress!) }
+    }
+
     public static func < (left: Self, right: Self) -> Bool {
         left.bytes.withUnsafeBufferPointer { left in
             right.bytes.withUnsafeBufferPointer { right in

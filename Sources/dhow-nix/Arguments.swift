@@ -1,3 +1,5 @@
+import NixStore
+
 /// What is wrong with how the program was called.
 struct UsageError: Error {
     let reason: String
@@ -14,9 +16,17 @@ struct HelpRequest: Error {
 struct Arguments {
     private var pending: ArraySlice<String>
     /// After `--`, nothing is an option.
-    private var isLiteral = false
+    private(set) var isLiteral = false
+    private let bytes: [ByteString]
 
-    init(_ arguments: [String]) { pending = arguments[...] }
+    /// - Parameter bytes: what the arguments are before anything that is not UTF-8 was replaced in them.
+    init(_ arguments: [String], bytes: [ByteString]) {
+        pending = arguments[...]
+        self.bytes = bytes
+    }
+
+    /// The word that `next` has just returned, byte by byte, as names of files are.
+    var wordBytes: ByteString { bytes[bytes.count - pending.count - 1] }
 
     enum Item {
         case option(String)

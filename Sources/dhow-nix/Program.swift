@@ -1,9 +1,18 @@
 import NixLanguage
+import NixStore
 
 /// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-store`,
 /// `nix-hash`.
 struct Program {
     let arguments: [String]
+    /// The same, byte by byte.
+    let bytes: [ByteString]
+
+    /// - Parameter bytes: the program's name and its arguments.
+    init(_ bytes: [ByteString]) {
+        self.bytes = bytes
+        arguments = bytes.map(\.description)
+    }
 
     func run() -> Int32 {
         let name = arguments.first.map { String($0.split(separator: "/").last ?? "") } ?? ""
@@ -13,7 +22,7 @@ struct Program {
         case "nix-store" where rest.first == "--generate-binary-cache-key":
             return run(KeyCommand.generatePair, Array(rest.dropFirst()), called: name)
         case "nix-store": return run(NixStoreCommand.run, rest, called: name)
-        case "nix-hash": return run(HashCommand.run, rest, called: name)
+        case "nix-hash": return run(NixHashCommand.run, rest, called: name)
         default: break
         }
         let verb = rest.first ?? ""
@@ -50,7 +59,7 @@ struct Program {
 
     private func run(_ command: (Arguments) throws -> Void, _ options: [String], called name: String) -> Int32 {
         do {
-            try command(Arguments(options))
+            try command(Arguments(options, bytes: bytes.suffix(options.count)))
             return 0
         } catch let error as UsageError {
             Output.error.write("error: \(error.reason)\nTry '\(name) --help' for more information.\n")
@@ -77,7 +86,7 @@ struct Program {
           path-info    Print what a store knows of objects, as 'nix path-info'
           derivation   Print derivations as JSON, as 'nix derivation show'
           gc           Collect garbage
-          hash         Print or convert hashes, as 'nix-hash'
+          hash         Print or convert hashes, as 'nix hash' and 'nix-hash'
           copy         Copy objects between stores and binary caches
           key          Make keys that sign what binary caches hold
 

@@ -9,16 +9,16 @@ enum CopyTools {
     static func run(_ arguments: [String]) -> Int32? {
         let name = arguments.first.map { String($0.split(separator: "/").last ?? "") } ?? ""
         let rest = arguments.dropFirst()
-        if name == "skopeo" { return become(["skopeo"] + rest) }
+        if name == "skopeo" { return become(name) }
         guard name == "dhow", let verb = rest.first else { return nil }
         if verbs.contains(verb) || verb == "inspect" && rest.dropFirst().contains(where: hasTransport) {
-            return become(["dhow"] + rest)
+            return become(name)
         }
         return nil
     }
 
-    private static func become(_ words: [String]) -> Int32 {
-        Successor.become("dhow-copy", words, what: "copies images")
+    private static func become(_ name: String) -> Int32 {
+        Successor.become("dhow-copy", called: name, what: "copies images")
     }
 
     /// Whether an argument says where an image is, and so is no container's or local image's name.

@@ -155,12 +155,12 @@ import Testing
 
         init(file: String) { self.file = file }
 
-        func kind(of path: String) throws -> FileKind { try files.kind(of: path) }
-        func isExecutable(_ path: String) throws -> Bool { try files.isExecutable(path) }
-        func target(ofLink path: String) throws -> [UInt8] { try files.target(ofLink: path) }
-        func names(in path: String) throws -> [ByteString] { try files.names(in: path) }
-        func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
-            guard path == file else { return try files.read(path, size: size, body: body) }
+        func kind(of path: ByteString) throws -> FileKind { try files.kind(of: path) }
+        func isExecutable(_ path: ByteString) throws -> Bool { try files.isExecutable(path) }
+        func target(ofLink path: ByteString) throws -> [UInt8] { try files.target(ofLink: path) }
+        func names(in path: ByteString) throws -> [ByteString] { try files.names(in: path) }
+        func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
+            guard path.description == file else { return try files.read(path, size: size, body: body) }
             reads += 1
             let bytes = Array("\(reads)".utf8)
             size(UInt64(bytes.count))

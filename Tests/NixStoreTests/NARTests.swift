@@ -11,13 +11,13 @@ struct TreeSource: NARSource {
 
     let root: Node
 
-    private func node(_ path: String) -> Node {
-        path.split(separator: "/").reduce(root) { node, name in
+    private func node(_ path: ByteString) -> Node {
+        path.description.split(separator: "/").reduce(root) { node, name in
             if case .directory(let entries) = node { entries[String(name)]! } else { node }
         }
     }
 
-    func kind(of path: String) -> FileKind {
+    func kind(of path: ByteString) -> FileKind {
         switch node(path) {
         case .file: .regular
         case .directory: .directory
@@ -25,19 +25,19 @@ struct TreeSource: NARSource {
         }
     }
 
-    func isExecutable(_ path: String) -> Bool {
+    func isExecutable(_ path: ByteString) -> Bool {
         if case .file(_, let isExecutable) = node(path) { isExecutable } else { false }
     }
 
-    func target(ofLink path: String) -> [UInt8] {
+    func target(ofLink path: ByteString) -> [UInt8] {
         if case .link(let target) = node(path) { Array(target.utf8) } else { [] }
     }
 
-    func names(in path: String) -> [ByteString] {
+    func names(in path: ByteString) -> [ByteString] {
         if case .directory(let entries) = node(path) { entries.keys.map { ByteString($0) } } else { [] }
     }
 
-    func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) {
+    func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) {
         guard case .file(let bytes, _) = node(path) else { return }
         size(UInt64(bytes.count))
         bytes.withUnsafeBytes(body)

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from support import BIN, QUIET, ROUNDS, command, missing, rows, wanted, work
+from support import BIN, QUIET, ROUNDS, command, missing, row, rows, wanted, work
 
 PROGRAMS = {
     "fib": "let fib = n: if n < 2 then n else fib (n - 1) + fib (n - 2); in fib 24",
@@ -73,6 +73,33 @@ def beside(name, ours, theirs, rounds=ROUNDS):
         rows.append((f"{name}, {what}", f"{mine:.1f} {unit}", f"{other:.1f} {unit}", "nix", f"{other / mine:.1f}×", "≥ 1×"))
 
 
+def hashing():
+    """Hashing a file beside OpenSSL, which uses the processor's instructions for SHA: processor time, not the disk's."""
+    if not wanted("hash a 1 GB file"):
+        return
+    if not shutil.which("openssl"):
+        missing.append("openssl")
+        return
+    path = os.path.join(work, "hashed")
+    with open(path, "wb") as file:
+        for _ in range(1024):
+            file.write(os.urandom(1 << 20))
+    samples = ([], [])
+    sides = ([os.path.join(BIN, "dhow-nix"), "hash", "file", path], ["openssl", "dgst", "-sha256", path])
+    for turn in range(max(3, ROUNDS // 3) + 1):
+        for side, arguments in enumerate(sides):
+            child = subprocess.Popen(arguments, **QUIET)
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            if child.returncode:
+                raise SystemExit(f"bench: {arguments[0]} ended with {child.returncode}")
+            if turn:
+                samples[side].append(usage.ru_utime)
+    os.unlink(path)
+    mine, other = (1024 / statistics.median(side) for side in samples)
+    row("hash a 1 GB file, SHA-256", mine, other, "MB/s", "openssl", "≥ 0.9×", less=False)
+
+
 def tree(gigabytes=1):
     """A tree of files from a byte to a quarter of a gigabyte, not compressible, without links between them."""
     top = os.path.join(work, "nar-tree")
@@ -87,6 +114,7 @@ def tree(gigabytes=1):
 
 
 def compare_nix():
+    hashing()
     if not any(wanted(name) for name in ("nix eval 1", "nix fib", "nix list", "nix attrs", "nix modules", "nix walk", "nix hash")):
         return
     if not shutil.which("nix-instantiate"):

@@ -25,8 +25,7 @@ enum HashBuiltins {
 
     static func algorithm(_ name: Text) throws -> HashAlgorithm {
         guard let algorithm = HashAlgorithm(rawValue: name.string) else {
-            throw EvaluationError(
-                .evaluation, "unknown hash algorithm '\(name.string)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
+            throw EvaluationError(.evaluation, HashAlgorithm.unknown(name.string))
         }
         return algorithm
     }
@@ -55,8 +54,7 @@ enum HashBuiltins {
             let name = try evaluator.forcePlainString(named, "while evaluating the attribute 'hashAlgo'").string
             algorithm = HashAlgorithm(rawValue: name)
             if algorithm == nil {
-                throw EvaluationError(
-                    .usage, "unknown hash algorithm '\(name)', expect 'md5', 'sha1', 'sha256', or 'sha512'")
+                throw EvaluationError(.usage, HashAlgorithm.unknown(name))
             }
         }
         let format = try evaluator.attribute(

@@ -1,13 +1,6 @@
 import NixStore
 
 extension Hash {
-    /// The hash of a file's bytes.
-    public init(_ algorithm: HashAlgorithm, contentsOf path: String, in source: any NARSource) throws {
-        var stream = HashStream(algorithm)
-        try source.read(path, size: { _ in }, body: { stream.update($0) })
-        self = stream.finish()
-    }
-
     /// SHA-256 and length of the archive of `path`, on disk.
     public static func andSize(archiveOf path: String) throws -> (hash: Hash, size: UInt64) {
         var counter = CountingHash()

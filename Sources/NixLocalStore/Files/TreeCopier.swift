@@ -15,7 +15,7 @@ struct TreeCopier {
         case .directory:
             try here.makeDirectory(target, mode: 0o700)
             for name in try source.names(in: path).sorted() {
-                // Names that are not UTF-8 cannot be told to a source.
+                // The rest of a store on disk knows its files by names that are text.
                 let text = name.description
                 guard text.utf8.elementsEqual(name.bytes) else {
                     throw StoreError(.badArchive, "file name '\(text)' in '\(path)' is not UTF-8")

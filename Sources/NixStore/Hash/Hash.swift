@@ -69,14 +69,22 @@ extension Hash {
     /// A digest after `:` or alone may be in base 16, 32 or 64, told apart by its length.
     /// - Throws: `StoreError.badHash`.
     public init(parsing text: String, algorithm expected: HashAlgorithm? = nil) throws(StoreError) {
+        self = try Self.parse(text, algorithm: expected).hash
+    }
+
+    /// As `init(parsing:algorithm:)`, and says how it was written.
+    /// - Throws: `StoreError.badHash`.
+    public static func parse(
+        _ text: String, algorithm expected: HashAlgorithm? = nil
+    ) throws(StoreError) -> (hash: Hash, format: Format) {
         var digest = Substring(text)
         var algorithm = expected
         var isSRI = false
-        if let separator = text.firstIndex(where: { $0 == ":" || $0 == "-" }) {
+        if let separator = text.firstIndex(of: ":") ?? text.firstIndex(of: "-") {
             let prefix = String(text[..<separator])
             isSRI = text[separator] == "-"
             guard let named = HashAlgorithm(rawValue: prefix) else {
-                throw StoreError(.badHash, "unknown hash algorithm '\(prefix)'")
+                throw StoreError(.badHash, HashAlgorithm.unknown(prefix))
             }
             if let expected, expected != named {
                 throw StoreError(
@@ -90,26 +98,34 @@ extension Hash {
                 .badHash, "hash '\(text)' does not include a type, nor is the type otherwise known from context")
         }
         let characters = Array(digest.utf8)
-        let size = algorithm.size
-        let bytes: [UInt8]?
-        if !isSRI, characters.count == size * 2 {
-            bytes = Base16.decode(characters)
-        } else if !isSRI, characters.count == Base32.length(of: size) {
-            bytes = Base32.decode(characters)
-        } else if isSRI || characters.count == Base64.length(of: size) {
-            bytes = Base64.decode(characters)
-        } else {
+        guard let format = isSRI ? .sri : Self.format(ofLength: characters.count, algorithm) else {
             throw StoreError(
                 .badHash, "hash '\(digest)' has wrong length for hash algorithm '\(algorithm.rawValue)'")
         }
+        let bytes: [UInt8]? =
+            switch format {
+            case .base16: Base16.decode(characters)
+            case .nix32: Base32.decode(characters)
+            case .base64, .sri: Base64.decode(characters)
+            }
         guard let bytes else { throw StoreError(.badHash, "invalid hash '\(text)'") }
-        guard bytes.count == size else {
+        guard bytes.count == algorithm.size else {
             throw StoreError(
                 .badHash,
                 isSRI
                     ? "invalid SRI hash '\(digest)'"
                     : "hash '\(digest)' has wrong length for hash algorithm '\(algorithm.rawValue)'")
         }
-        self.init(algorithm: algorithm, bytes: bytes)
+        return (Hash(algorithm: algorithm, bytes: bytes), format)
+    }
+
+    /// The format in which a digest takes so many characters.
+    private static func format(ofLength length: Int, _ algorithm: HashAlgorithm) -> Format? {
+        switch length {
+        case algorithm.size * 2: .base16
+        case Base32.length(of: algorithm.size): .nix32
+        case Base64.length(of: algorithm.size): .base64
+        default: nil
+        }
     }
 }

@@ -6,15 +6,18 @@ import Musl
 
 /// The files of this machine, as an archive sees them.
 public struct DirectorySource: NARSource {
-    public init() {}
+    private let followsLinks: Bool
 
-    private func status(_ path: String) throws -> stat {
+    /// - Parameter followsLinks: whether `read` reads what a symbolic link leads to, rather than refuse it.
+    public init(followsLinks: Bool = false) { self.followsLinks = followsLinks }
+
+    private func status(_ path: ByteString) throws -> stat {
         var status = stat()
-        guard lstat(path, &status) == 0 else { throw Self.failure("getting status of", path) }
+        guard path.withCString({ lstat($0, &status) }) == 0 else { throw Self.failure("getting status of", path) }
         return status
     }
 
-    public func kind(of path: String) throws -> FileKind {
+    public func kind(of path: ByteString) throws -> FileKind {
         switch try status(path).st_mode & S_IFMT {
         case S_IFREG: .regular
         case S_IFDIR: .directory
@@ -23,19 +26,19 @@ public struct DirectorySource: NARSource {
         }
     }
 
-    public func isExecutable(_ path: String) throws -> Bool { try status(path).st_mode & S_IXUSR != 0 }
+    public func isExecutable(_ path: ByteString) throws -> Bool { try status(path).st_mode & S_IXUSR != 0 }
 
-    public func target(ofLink path: String) throws -> [UInt8] {
+    public func target(ofLink path: ByteString) throws -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let count = buffer.withUnsafeMutableBytes { bytes in
-            readlink(path, bytes.assumingMemoryBound(to: CChar.self).baseAddress!, bytes.count)
+            path.withCString { readlink($0, bytes.assumingMemoryBound(to: CChar.self).baseAddress!, bytes.count) }
         }
         guard count >= 0 else { throw Self.failure("reading symbolic link", path) }
         return Array(buffer[..<count])
     }
 
-    public func names(in path: String) throws -> [ByteString] {
-        guard let directory = opendir(path) else { throw Self.failure("reading directory", path) }
+    public func names(in path: ByteString) throws -> [ByteString] {
+        guard let directory = path.withCString({ opendir($0) }) else { throw Self.failure("reading directory", path) }
         defer { closedir(directory) }
         var names: [ByteString] = []
         errno = 0
@@ -48,8 +51,9 @@ public struct DirectorySource: NARSource {
         return names
     }
 
-    public func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    public func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
+        let flags = O_RDONLY | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW)
+        let descriptor = path.withCString { open($0, flags) }
         guard descriptor >= 0 else { throw Self.failure("opening file", path) }
         defer { close(descriptor) }
         var status = stat()
@@ -68,7 +72,7 @@ public struct DirectorySource: NARSource {
         }
     }
 
-    static func failure(_ what: String, _ path: String) -> StoreError {
+    static func failure(_ what: String, _ path: ByteString) -> StoreError {
         let code = errno
         return StoreError(.system(code), "\(what) '\(path)': \(String(cString: strerror(code)))")
     }

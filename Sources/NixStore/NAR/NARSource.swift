@@ -19,14 +19,24 @@ public enum FileKind: Sendable, Equatable {
 
 /// A tree of files to make an archive of: a directory on disk, or one in memory.
 ///
-/// Paths are absolute, and as the caller of the archive gave them.
+/// Paths are absolute, and as the caller of the archive gave them; names need not be UTF-8.
 public protocol NARSource {
     /// What `path` itself is, symbolic links not followed.
-    func kind(of path: String) throws -> FileKind
-    func isExecutable(_ path: String) throws -> Bool
-    func target(ofLink path: String) throws -> [UInt8]
+    func kind(of path: ByteString) throws -> FileKind
+    func isExecutable(_ path: ByteString) throws -> Bool
+    func target(ofLink path: ByteString) throws -> [UInt8]
     /// The names in a directory, in any order.
-    func names(in path: String) throws -> [ByteString]
+    func names(in path: ByteString) throws -> [ByteString]
     /// Hands out a file's size, then its bytes piece by piece.
-    func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws
+    func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws
+}
+
+extension NARSource {
+    public func kind(of path: String) throws -> FileKind { try kind(of: ByteString(path)) }
+    public func isExecutable(_ path: String) throws -> Bool { try isExecutable(ByteString(path)) }
+    public func target(ofLink path: String) throws -> [UInt8] { try target(ofLink: ByteString(path)) }
+    public func names(in path: String) throws -> [ByteString] { try names(in: ByteString(path)) }
+    public func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
+        try read(ByteString(path), size: size, body: body)
+    }
 }

@@ -7,7 +7,7 @@ public struct NARWriter {
     public static let magic = "nix-archive-1"
 
     private let source: any NARSource
-    /// Says whether a path is to be in the archive; the root is not asked about.
+    /// Says whether a path is to be in the archive; the root is not asked about. Bytes that are not UTF-8 are replaced.
     private let accepts: (String) throws -> Bool
     private let output: (UnsafeRawBufferPointer) throws -> Void
 
@@ -20,20 +20,22 @@ public struct NARWriter {
         self.output = output
     }
 
-    public func write(_ path: String) throws {
+    public func write(_ path: String) throws { try write(ByteString(path)) }
+
+    public func write(_ path: ByteString) throws {
         try write(string: Self.magic)
         try writeNode(path)
     }
 
-    private func writeNode(_ path: String) throws {
+    private func writeNode(_ path: ByteString) throws {
         try write(string: "(")
         switch try source.kind(of: path) {
         case .regular: try writeFile(path)
         case .directory:
             try write(strings: ["type", "directory"])
             for name in try source.names(in: path).sorted() {
-                let below = path == "/" ? "/" + name.description : path + "/" + name.description
-                guard try accepts(below) else { continue }
+                let below = path.appending(name)
+                guard try accepts(below.description) else { continue }
                 try write(strings: ["entry", "(", "name"])
                 try write(bytes: name.bytes)
                 try write(string: "node")
@@ -48,7 +50,7 @@ public struct NARWriter {
         try write(string: ")")
     }
 
-    private func writeFile(_ path: String) throws {
+    private func writeFile(_ path: ByteString) throws {
         try write(strings: ["type", "regular"])
         if try source.isExecutable(path) { try write(strings: ["executable", ""]) }
         try write(string: "contents")
@@ -100,9 +102,27 @@ public struct NARWriter {
 }
 
 extension Hash {
+    /// The hash of a file's bytes.
+    public init(_ algorithm: HashAlgorithm, contentsOf path: String, in source: any NARSource) throws {
+        try self.init(algorithm, contentsOf: ByteString(path), in: source)
+    }
+
+    public init(_ algorithm: HashAlgorithm, contentsOf path: ByteString, in source: any NARSource) throws {
+        var stream = HashStream(algorithm)
+        try source.read(path, size: { _ in }, body: { stream.update($0) })
+        self = stream.finish()
+    }
+
     /// The hash of the archive of `path`.
     public init(
         _ algorithm: HashAlgorithm, archiveOf path: String, in source: any NARSource,
+        accepts: @escaping (String) throws -> Bool = { _ in true }
+    ) throws {
+        try self.init(algorithm, archiveOf: ByteString(path), in: source, accepts: accepts)
+    }
+
+    public init(
+        _ algorithm: HashAlgorithm, archiveOf path: ByteString, in source: any NARSource,
         accepts: @escaping (String) throws -> Bool = { _ in true }
     ) throws {
         let gatherer = HashGatherer(algorithm)

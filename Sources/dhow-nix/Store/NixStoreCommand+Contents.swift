@@ -85,7 +85,7 @@ extension NixStoreCommand {
 
     private static func algorithm(_ name: String) throws(UsageError) -> HashAlgorithm {
         guard let algorithm = HashAlgorithm(rawValue: name) else {
-            throw UsageError("unknown hash algorithm '\(name)'")
+            throw UsageError(HashAlgorithm.unknown(name))
         }
         return algorithm
     }

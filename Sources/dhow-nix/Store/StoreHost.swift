@@ -131,11 +131,18 @@ struct StoreSource: NARSource {
 
     init(layout: StoreLayout) { self.layout = layout }
 
-    func kind(of path: String) throws -> FileKind { try files.kind(of: layout.file(named: path)) }
-    func isExecutable(_ path: String) throws -> Bool { try files.isExecutable(layout.file(named: path)) }
-    func target(ofLink path: String) throws -> [UInt8] { try files.target(ofLink: layout.file(named: path)) }
-    func names(in path: String) throws -> [ByteString] { try files.names(in: layout.file(named: path)) }
-    func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
-        try files.read(layout.file(named: path), size: size, body: body)
+    /// Where on the disk the file is. Only what lies beyond the name of a store's object may not be UTF-8.
+    private func file(_ path: ByteString) -> ByteString {
+        let known = path.bytes.prefix(layout.directory.path.utf8.count + 1)
+        let before = String(decoding: known, as: UTF8.self)
+        return ByteString(Array(layout.file(named: before).utf8) + path.bytes.dropFirst(known.count))
+    }
+
+    func kind(of path: ByteString) throws -> FileKind { try files.kind(of: file(path)) }
+    func isExecutable(_ path: ByteString) throws -> Bool { try files.isExecutable(file(path)) }
+    func target(ofLink path: ByteString) throws -> [UInt8] { try files.target(ofLink: file(path)) }
+    func names(in path: ByteString) throws -> [ByteString] { try files.names(in: file(path)) }
+    func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
+        try files.read(file(path), size: size, body: body)
     }
 }
