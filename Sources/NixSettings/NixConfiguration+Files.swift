@@ -3,15 +3,16 @@ import Kernel
 extension NixConfiguration {
     /// Where settings come from.
     public struct Sources: Sendable {
-        /// The system's file, then the user's, the most important last. A file that is not there is none.
-        public var systemFile: String
+        /// The directory of the system's file.
+        public var systemDirectory: String
+        /// The user's files, the most important last. A file that is not there is none.
         public var userFiles: [String]
         /// The text of `NIX_CONFIG`.
         public var text: String?
 
         /// `NIX_CONF_DIR`, `NIX_USER_CONF_FILES` or else `XDG_CONFIG_HOME` and `XDG_CONFIG_DIRS`, and `NIX_CONFIG`.
         public init(environment: (String) -> String?) {
-            systemFile = (environment("NIX_CONF_DIR") ?? "/etc/nix") + "/nix.conf"
+            systemDirectory = environment("NIX_CONF_DIR") ?? "/etc/nix"
             text = environment("NIX_CONFIG")
             if let files = environment("NIX_USER_CONF_FILES") {
                 userFiles = files.split(separator: ":").reversed().map(String.init)
@@ -34,7 +35,8 @@ extension NixConfiguration {
     ///   read.
     public init(_ sources: Sources) throws(SettingsError) {
         self.init()
-        try readFile(sources.systemFile)
+        systemDirectory = sources.systemDirectory
+        try readFile(systemDirectory + "/nix.conf")
         resetOverridden()
         for file in sources.userFiles { try readFile(file) }
         if let text = sources.text { try read(text, named: "NIX_CONFIG") }

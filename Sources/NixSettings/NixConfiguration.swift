@@ -8,6 +8,9 @@ public struct NixConfiguration: Sendable {
     /// What the user is to be warned of, without `warning: `.
     public internal(set) var warnings: [String] = []
 
+    /// Where the system's file is; the logins are beside it.
+    var systemDirectory = "/etc/nix"
+
     /// Nothing set.
     public init() {}
 
@@ -48,7 +51,7 @@ public struct NixConfiguration: Sendable {
         case .extraPlatforms: Machine.extraPlatforms.joined(separator: " ")
         case .systemFeatures: Machine.features.joined(separator: " ")
         case .buildUsersGroup: Machine.isRoot ? "nixbld" : ""
-        case .netrcFile: "/etc/nix/netrc"
+        case .netrcFile: systemDirectory + "/netrc"
         default: setting.definition.standard
         }
     }
