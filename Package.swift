@@ -185,6 +185,12 @@ let package = Package(
             linkerSettings: archive("sqlite3")),
 
         .target(
+            name: "NixFetch",
+            dependencies: [
+                "NixLanguage", "NixLocalStore", "NixBinaryCache", "NixStore", "Archive", "Kernel", "JSON",
+            ]),
+
+        .target(
             name: "DaemonKit",
             dependencies: [
                 "EngineAPI", "Engine", "Registry", "ContainerNetwork", "CommandLineKit", "JSON", "Kernel", "CKernel",
@@ -202,8 +208,8 @@ let package = Package(
         .executableTarget(
             name: "dhow-nix",
             dependencies: [
-                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixSettings", "Registry", "Kernel",
-                "JSON",
+                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixFetch", "NixSettings", "Registry",
+                "Kernel", "JSON",
             ],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 

@@ -1,3 +1,4 @@
+import Glibc
 import NixLanguage
 import NixSettings
 
@@ -42,5 +43,18 @@ extension NixConfiguration {
     /// The store that was asked for, here or in `NIX_REMOTE`.
     func storeName(_ host: LocalHost) -> String {
         isSet(.store) ? store : host.environment("NIX_REMOTE").flatMap { $0.isEmpty ? nil : $0 } ?? store
+    }
+}
+
+extension LocalHost {
+    /// This process's environment, as programs are given it.
+    var environmentList: [String] {
+        var list: [String] = []
+        var entry = environ
+        while let text = entry.pointee {
+            list.append(String(cString: text))
+            entry += 1
+        }
+        return list
     }
 }

@@ -1,3 +1,4 @@
+import NixFetch
 import NixLanguage
 import NixLocalStore
 import NixSettings
@@ -12,9 +13,35 @@ extension Settings {
     func host(isReadOnly: Bool) throws -> LocalHost {
         let layout = try layout()
         let system = configuration.system
-        return isReadOnly
+        let host =
+            isReadOnly
             ? ReadOnlyStoreHost(layout: layout, system: system)
             : StoreHost(layout: layout, system: system, options: storeOptions)
+        let settings = self
+        var fetcher: Fetcher?
+        host.fetches = { [unowned host] request in
+            if let fetcher { return try fetcher.fetch(request) }
+            let store = try (host as? StoreHost)?.localStore() ?? LocalStore(layout, options: settings.storeOptions)
+            let made = try Fetcher(into: store, settings.fetching())
+            fetcher = made
+            return try made.fetch(request)
+        }
+        return host
+    }
+
+    /// How an evaluation fetches.
+    private func fetching() throws -> Fetcher.Settings {
+        let host = LocalHost()
+        var settings = Fetcher.Settings()
+        settings.transfer = try configuration.transfer(host)
+        settings.lifetime = configuration.tarballTTL
+        settings.cacheDirectory = Fetcher.Settings.standardCacheDirectory(environment: host.environment)
+        settings.temporaryDirectory = settings.transfer.stagingDirectory
+        settings.warnsOfDirtyTrees = configuration.warnsOfDirtyTrees
+        settings.allowsDirtyTrees = configuration.allowsDirtyTrees
+        settings.environment = host.environmentList
+        settings.warn = { Output.error.write("warning: \($0)\n") }
+        return settings
     }
 
     /// How a store of this machine's is opened.

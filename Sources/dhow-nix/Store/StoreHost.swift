@@ -6,6 +6,8 @@ import NixStore
 /// A host whose store may lie below another root, with its files elsewhere than their names say; nothing is written.
 class ReadOnlyStoreHost: LocalHost {
     let layout: StoreLayout
+    /// Fetches into the store, which is written to also by evaluations that write nothing else, as in Nix.
+    var fetches: ((FetchRequest) throws -> FetchResult)?
 
     init(layout: StoreLayout, system: String = LocalHost.machineSystem) {
         self.layout = layout
@@ -30,6 +32,11 @@ class ReadOnlyStoreHost: LocalHost {
 
     override func isValid(_ path: StorePath) -> Bool {
         super.isValid(path) || FileDescriptor.currentDirectory.exists(layout.file(path))
+    }
+
+    override func fetch(_ request: FetchRequest) throws -> FetchResult {
+        guard let fetches else { return try super.fetch(request) }
+        return try fetches(request)
     }
 }
 
