@@ -37,6 +37,7 @@ struct Program {
         case "copy": return run(CopyCommand.run, options, called: called)
         case "config": return run(ConfigCommand.run, options, called: called)
         case "show-config": return run(ConfigCommand.show, options, called: called)
+        case "repl": return run(ReplCommand.run, options, called: called)
         case "key": return run(KeyCommand.run, options, called: called)
         case "", "help", "--help", "-h":
             Output.standard.write(Self.help)
@@ -83,6 +84,7 @@ struct Program {
           hash         Print or convert hashes, as 'nix-hash'
           copy         Copy objects between stores and binary caches
           config       Print settings, as 'nix config show'
+          repl         Evaluate expressions as they are typed, as 'nix repl'
           key          Make keys that sign what binary caches hold
 
         Each has '--help'.
