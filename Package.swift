@@ -162,6 +162,7 @@ let package = Package(
         .target(name: "CNixSupport"),
         .target(
             name: "NixStore", dependencies: ["Kernel", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "NixSettings", dependencies: ["Kernel"]),
         .target(
             name: "NixLocalStore",
             dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")],
@@ -184,6 +185,12 @@ let package = Package(
             linkerSettings: archive("sqlite3")),
 
         .target(
+            name: "NixFetch",
+            dependencies: [
+                "NixLanguage", "NixLocalStore", "NixBinaryCache", "NixStore", "Archive", "Kernel", "JSON",
+            ]),
+
+        .target(
             name: "DaemonKit",
             dependencies: [
                 "EngineAPI", "Engine", "Registry", "ContainerNetwork", "CommandLineKit", "JSON", "Kernel", "CKernel",
@@ -200,7 +207,10 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
             name: "dhow-nix",
-            dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "Registry", "Kernel", "JSON"],
+            dependencies: [
+                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixFetch", "NixSettings", "Registry",
+                "Kernel", "JSON",
+            ],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         .executableTarget(
@@ -236,6 +246,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .testTarget(name: "NixSettingsTests", dependencies: ["NixSettings", "Kernel"]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),

@@ -1,4 +1,3 @@
-import CSQLite
 import Kernel
 import NixStore
 import Synchronization
@@ -17,7 +16,7 @@ public final class NarInfoDiskCache: Sendable {
         public init() {}
     }
 
-    private let database: Mutex<Database>
+    private let database: Mutex<CacheDatabase>
     private let lifetimes: Lifetimes
     private let now: @Sendable () -> Int64
 
@@ -28,10 +27,7 @@ public final class NarInfoDiskCache: Sendable {
         _ path: String, lifetimes: Lifetimes = Lifetimes(),
         now: @escaping @Sendable () -> Int64 = { Timestamp.now.seconds }
     ) throws {
-        if let slash = path.lastIndex(of: "/") {
-            try FileDescriptor.currentDirectory.makeDirectories(String(path[..<slash]))
-        }
-        database = Mutex(try Database(path))
+        database = Mutex(try CacheDatabase(path, schema: Self.schema, of: "answers of binary caches"))
         self.lifetimes = lifetimes
         self.now = now
         try purge()
@@ -44,6 +40,21 @@ public final class NarInfoDiskCache: Sendable {
             ?? environment("HOME").map { $0 + "/.cache" }
         return base.map { $0 + "/nix/binary-cache-v6.sqlite" }
     }
+
+    /// As Nix makes it; the columns of realisations are Nix's alone.
+    private static let schema = """
+        create table if not exists BinaryCaches (id integer primary key autoincrement not null, url text unique not null,
+          timestamp integer not null, storeDir text not null, wantMassQuery integer not null,
+          priority integer not null);
+        create table if not exists NARs (cache integer not null, hashPart text not null, namePart text, url text,
+          compression text, fileHash text, fileSize integer, narHash text, narSize integer, refs text, deriver text,
+          sigs text, ca text, timestamp integer not null, present integer not null, primary key (cache, hashPart),
+          foreign key (cache) references BinaryCaches(id) on delete cascade);
+        create table if not exists Realisations (cache integer not null, outputId text not null, content blob,
+          timestamp integer not null, primary key (cache, outputId),
+          foreign key (cache) references BinaryCaches(id) on delete cascade);
+        create table if not exists LastPurge (dummy text primary key, value integer);
+        """
 
     private func purge() throws {
         let now = now()
@@ -58,7 +69,7 @@ public final class NarInfoDiskCache: Sendable {
         }
     }
 
-    private func identifier(_ cache: String, _ database: Database) throws -> [Database.Value]? {
+    private func identifier(_ cache: String, _ database: CacheDatabase) throws -> [CacheDatabase.Value]? {
         try database.rows(
             "select id, storeDir, wantMassQuery, priority from BinaryCaches where url = ? and timestamp > ?",
             [.text(cache), .integer(now() - lifetimes.cacheInfo)]
@@ -96,7 +107,7 @@ public final class NarInfoDiskCache: Sendable {
 
     func lookUp(_ hash: String, in cache: String, _ directory: StoreDirectory) throws -> Answer? {
         let now = now()
-        let row = try database.withLock { database -> [Database.Value]? in
+        let row = try database.withLock { database -> [CacheDatabase.Value]? in
             guard let identifier = try identifier(cache, database)?[0] else { return nil }
             return try database.rows(
                 """
@@ -152,112 +163,5 @@ public final class NarInfoDiskCache: Sendable {
                     .integer(now),
                 ])
         }
-    }
-}
-
-/// The few things of SQLite that are needed.
-private final class Database {
-    enum Value {
-        case null
-        case integer(Int64)
-        case text(String)
-
-        var integer: Int64 {
-            if case .integer(let number) = self { return number }
-            return 0
-        }
-
-        var string: String {
-            if case .text(let text) = self { return text }
-            return ""
-        }
-    }
-
-    private let handle: OpaquePointer
-    private let path: String
-
-    /// As Nix makes it; the columns of realisations are Nix's alone.
-    private static let schema = """
-        create table if not exists BinaryCaches (id integer primary key autoincrement not null, url text unique not null,
-          timestamp integer not null, storeDir text not null, wantMassQuery integer not null,
-          priority integer not null);
-        create table if not exists NARs (cache integer not null, hashPart text not null, namePart text, url text,
-          compression text, fileHash text, fileSize integer, narHash text, narSize integer, refs text, deriver text,
-          sigs text, ca text, timestamp integer not null, present integer not null, primary key (cache, hashPart),
-          foreign key (cache) references BinaryCaches(id) on delete cascade);
-        create table if not exists Realisations (cache integer not null, outputId text not null, content blob,
-          timestamp integer not null, primary key (cache, outputId),
-          foreign key (cache) references BinaryCaches(id) on delete cascade);
-        create table if not exists LastPurge (dummy text primary key, value integer);
-        """
-
-    init(_ path: String) throws {
-        var handle: OpaquePointer?
-        let result = sqlite3_open_v2(
-            path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, nil)
-        guard result == SQLITE_OK, let handle else {
-            if let handle { sqlite3_close(handle) }
-            throw StoreError(
-                .badCache,
-                "cannot open '\(path)', where answers of binary caches are kept: \(String(cString: sqlite3_errstr(result)))"
-            )
-        }
-        self.handle = handle
-        self.path = path
-        sqlite3_busy_timeout(handle, 60_000)
-        // It is a cache: losing it costs a question.
-        for statement in ["pragma synchronous = off", "pragma main.journal_mode = truncate", Self.schema] {
-            guard sqlite3_exec(handle, statement, nil, nil, nil) == SQLITE_OK else {
-                throw StoreError(
-                    .badCache,
-                    "'\(path)', where answers of binary caches are kept, cannot be used: "
-                        + "\(String(cString: sqlite3_errmsg(handle))); remove the file")
-            }
-        }
-    }
-
-    deinit { sqlite3_close_v2(handle) }
-
-    /// Runs a statement and gives its rows.
-    func rows(_ statement: String, _ arguments: [Value]) throws -> [[Value]] {
-        var prepared: OpaquePointer?
-        guard sqlite3_prepare_v2(handle, statement, -1, &prepared, nil) == SQLITE_OK, let prepared else {
-            throw failure()
-        }
-        defer { sqlite3_finalize(prepared) }
-        for (index, argument) in arguments.enumerated() {
-            let position = Int32(index + 1)
-            switch argument {
-            case .null: sqlite3_bind_null(prepared, position)
-            case .integer(let number): sqlite3_bind_int64(prepared, position, number)
-            case .text(let text):
-                // SQLITE_TRANSIENT: it keeps a copy.
-                let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-                sqlite3_bind_text(prepared, position, text, Int32(text.utf8.count), transient)
-            }
-        }
-        var rows: [[Value]] = []
-        while true {
-            switch sqlite3_step(prepared) {
-            case SQLITE_DONE: return rows
-            case SQLITE_ROW:
-                rows.append(
-                    (0..<sqlite3_column_count(prepared)).map { column in
-                        switch sqlite3_column_type(prepared, column) {
-                        case SQLITE_INTEGER: .integer(sqlite3_column_int64(prepared, column))
-                        case SQLITE_NULL: .null
-                        default: sqlite3_column_text(prepared, column).map { .text(String(cString: $0)) } ?? .null
-                        }
-                    })
-            default: throw failure()
-            }
-        }
-    }
-
-    private func failure() -> StoreError {
-        StoreError(
-            .badCache,
-            "'\(path)', where answers of binary caches are kept: \(String(cString: sqlite3_errmsg(handle))); "
-                + "remove the file if this persists")
     }
 }

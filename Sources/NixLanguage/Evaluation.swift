@@ -54,21 +54,13 @@ public struct Evaluation {
     /// Evaluates and prints.
     public func run(on host: any EvaluationHost) -> Result<[UInt8], Failure> {
         let outcome = EvaluationThread.run { stack -> Result<[UInt8], Failure> in
-            let evaluator = Evaluator(host: fence(host), settings: settings, stack: stack)
+            let evaluator = Evaluator(host: settings.fence(host), settings: settings, stack: stack)
             do { return .success(try output(evaluator)) } catch {
                 let printer = ErrorPrinter(positions: evaluator.positions, showsTrace: settings.showsTrace)
                 return .failure(Failure(description: printer.print(evaluator.evaluationError(error))))
             }
         }
         return outcome
-    }
-
-    /// The host with what the mode forbids taken away.
-    private func fence(_ host: any EvaluationHost) -> any EvaluationHost {
-        guard settings.isPure || settings.isRestricted else { return host }
-        var allowed: [String] = []
-        if !settings.isPure { allowed = settings.searchPath.map { CanonicalPath.make($0.path) } }
-        return RestrictedHost(host, allowed: allowed, isPure: settings.isPure)
     }
 
     private func parse(_ evaluator: Evaluator) throws -> Node {

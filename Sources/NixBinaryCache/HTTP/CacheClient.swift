@@ -31,8 +31,17 @@ final class CacheClient: Sendable {
 
     // MARK: Down
 
+    /// The tag of what we have of a file, and of what the server has.
+    final class Tags: Sendable {
+        /// If the file still has it, nothing is sent.
+        let known: String?
+        let state = Mutex<(tag: String?, isUnchanged: Bool)>((nil, false))
+
+        init(known: String?) { self.known = known }
+    }
+
     /// Hands the bytes of a file to `pipe`, and goes on where it was when a connection breaks.
-    func download(_ address: WebAddress, into pipe: BytePipe) async throws {
+    func download(_ address: WebAddress, into pipe: BytePipe, tags: Tags? = nil) async throws {
         var received: Int64 = 0
         var validator: String?
         var attempt = 1
@@ -41,7 +50,7 @@ final class CacheClient: Sendable {
             let before = received
             do {
                 connections += 1
-                try await fetch(address, from: &received, &validator, into: pipe)
+                try await fetch(address, from: &received, &validator, into: pipe, tags)
                 return
             } catch let failure as Passing {
                 // Something came: the count begins anew, but a server that gives byte by byte is not waited out.
@@ -69,12 +78,15 @@ final class CacheClient: Sendable {
     }
 
     private func fetch(
-        _ address: WebAddress, from received: inout Int64, _ validator: inout String?, into pipe: BytePipe
+        _ address: WebAddress, from received: inout Int64, _ validator: inout String?, into pipe: BytePipe,
+        _ tags: Tags?
     ) async throws {
         var headers: HTTPHeaders = [:]
         if received > 0 {
             headers.add(name: "Range", value: "bytes=\(received)-")
             if let validator { headers.add(name: "If-Range", value: validator) }
+        } else if let known = tags?.known {
+            headers.add(name: "If-None-Match", value: known)
         }
         let response = try await follow(.GET, address, headers, nil)
         // Bytes at the beginning that we have already.
@@ -87,13 +99,21 @@ final class CacheClient: Sendable {
                 throw StoreError(.badCache, "'\(address.withoutSecrets)' changed while it was downloaded")
             }
             validator = tag
+            tags?.state.withLock { $0.tag = response.headers.first(name: "ETag") }
+        case 304 where received == 0 && tags?.known != nil:
+            tags?.state.withLock { $0 = (tags?.known, true) }
+            return
         case 206 where received > 0:
             let range = response.headers.first(name: "Content-Range") ?? ""
             guard range.hasPrefix("bytes \(received)-") else {
                 throw StoreError(
                     .badCache, "'\(address.withoutSecrets)' was to go on at byte \(received), and came with '\(range)'")
             }
-        case 403, 404, 410: throw StoreError(.notFound, "'\(address.withoutSecrets)' is not there")
+        case 403, 404, 410:
+            throw StoreError(
+                .notFound,
+                "'\(address.withoutSecrets)' is not there: HTTP error \(response.status.code) "
+                    + "('\(response.status.reasonPhrase)')")
         default: throw Self.failure(response, address, "download")
         }
         if let encoding = response.headers.first(name: "Content-Encoding"), encoding != "identity" {

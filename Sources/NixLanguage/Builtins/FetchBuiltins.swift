@@ -81,7 +81,12 @@ enum FetchBuiltins {
     private static func checkAddress(_ evaluator: Evaluator, _ url: String) throws {
         guard evaluator.settings.isRestricted else { return }
         for prefix in evaluator.settings.allowedAddresses
-        where url == prefix || url.hasPrefix(prefix.hasSuffix("/") ? prefix : prefix + "/") { return }
+        where url == prefix || !prefix.isEmpty && url.hasPrefix(prefix.hasSuffix("/") ? prefix : prefix + "/") {
+            return
+        }
+        // What may be read may be fetched.
+        let path = url.hasPrefix("file://") ? String(url.dropFirst(7)) : url
+        if path.hasPrefix("/") { return try evaluator.host.checkAccess(to: CanonicalPath.make(path)) }
         throw EvaluationError(.restricted, "access to URI '\(url)' is forbidden in restricted mode")
     }
 
@@ -144,9 +149,9 @@ enum FetchBuiltins {
             (name("shortRev"), string(String(revision.prefix(7)))),
             (name("submodules"), request.submodules ? evaluator.trueValue : evaluator.falseValue),
         ]
-        if let count = result.revisionCount {
-            attributes.append((name("revCount"), evaluator.arena.value(.integer(Int64(count)))))
-        }
+        // A shallow clone and a tree with changes have no count; expressions expect one.
+        let count = Int64(result.revisionCount ?? 0)
+        attributes.append((name("revCount"), evaluator.arena.value(.integer(count))))
         if let hash = result.narHash { attributes.append((name("narHash"), string(hash.text(.sri)))) }
         if let time = result.lastModified {
             attributes.append((name("lastModified"), evaluator.arena.value(.integer(time))))

@@ -24,6 +24,8 @@ final class EvaluationError: Error, @unchecked Sendable {
         case file
         /// Something of the store's.
         case store
+        /// The user does not want to wait for it.
+        case interrupted
         /// A wrong use of a program or of an option.
         case usage
     }
@@ -45,8 +47,8 @@ final class EvaluationError: Error, @unchecked Sendable {
     /// Whether `builtins.tryEval` turns it into a value.
     var isCatchable: Bool { kind == .assertion || kind == .thrown }
 
-    /// Whether evaluating again may succeed: it failed for want of room, not for what it says.
-    var isRecoverable: Bool { kind == .stackOverflow }
+    /// Whether evaluating again may succeed: it failed for want of room or of patience, not for what it says.
+    var isRecoverable: Bool { kind == .stackOverflow || kind == .interrupted }
 
     /// The same error with the trace that it has now; what is added to one is not seen in the other.
     func copy() -> EvaluationError {

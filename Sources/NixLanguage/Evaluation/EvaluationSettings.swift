@@ -41,4 +41,11 @@ public struct EvaluationSettings: Sendable {
     public var lints = LintSettings()
 
     public init() {}
+
+    /// The host with what the mode forbids taken away.
+    func fence(_ host: any EvaluationHost) -> any EvaluationHost {
+        guard isPure || isRestricted else { return host }
+        return RestrictedHost(
+            host, allowed: isPure ? [] : searchPath.map { CanonicalPath.make($0.path) }, isPure: isPure)
+    }
 }

@@ -168,16 +168,14 @@ extension Evaluator {
     private func resolveSearchPath(_ path: String) throws -> String? {
         if let known = resolvedSearchPaths[path] { return known }
         var resolved: String?
-        if path.hasPrefix("http://") || path.hasPrefix("https://") || path.hasPrefix("channel:") {
-            let url =
-                path.hasPrefix("channel:")
-                ? "https://channels.nixos.org/\(path.dropFirst(8))/nixexprs.tar.xz" : path
+        if ["http://", "https://", "file://", "channel:"].contains(where: { path.hasPrefix($0) }) {
             do {
-                let result = try host.fetch(FetchRequest(kind: .tarball, url: url, name: "source"))
+                let result = try host.fetch(FetchRequest(kind: .tarball, url: path, name: "source"))
                 resolved = host.store.print(result.path)
             } catch {
                 warn(
-                    EvaluationError(.evaluation, "Nix search path entry '\(path)' cannot be downloaded, ignoring"))
+                    EvaluationError(
+                        .evaluation, "Nix search path entry '\(path)' cannot be downloaded, ignoring: \(error)"))
             }
         } else {
             let absolute =

@@ -1,5 +1,6 @@
 import CNixSupport
 import NixStore
+import Synchronization
 
 /// One evaluation: its memory, names, sources, and the world as it may see it.
 ///
@@ -28,6 +29,8 @@ final class Evaluator {
     /// Calls that may still be made.
     var callsLeft: Int
     let showsTrace: Bool
+    /// Asked at each call whether to go on.
+    let interruption: Interruption
     /// Arguments of builtins that are being called.
     let arguments: UnsafeMutablePointer<ValueRef>
     var argumentCount = 0
@@ -61,7 +64,11 @@ final class Evaluator {
 
     static let slotLimit = 256
 
-    init(host: any EvaluationHost, settings: EvaluationSettings, stack: StackLimit) {
+    init(
+        host: any EvaluationHost, settings: EvaluationSettings, stack: StackLimit,
+        interruption: Interruption = Interruption()
+    ) {
+        self.interruption = interruption
         self.host = host
         self.settings = settings
         self.stack = stack
@@ -118,6 +125,11 @@ final class Evaluator {
         EvaluationError(.evaluation, "more function calls than the limit of \(settings.callLimit) allows", at: position)
     }
 
+    @inline(never)
+    func interrupted(_ position: Position) -> EvaluationError {
+        EvaluationError(.interrupted, "interrupted by the user", at: position)
+    }
+
     /// Counts a level of calls while `body` runs.
     @inline(__always)
     func deeper<Result>(_ position: Position, _ body: () throws -> Result) throws -> Result {
@@ -125,6 +137,7 @@ final class Evaluator {
         if stack.isReached { throw stackOverflow(position) }
         callsLeft &-= 1
         if callsLeft < 0 { throw callLimitExceeded(position) }
+        if interruption.isRequested.load(ordering: .relaxed) { throw interrupted(position) }
         callDepth &+= 1
         defer { callDepth &-= 1 }
         return try body()
@@ -161,6 +174,16 @@ final class Evaluator {
     func describe(_ value: Value) -> String {
         String(decoding: ValuePrinter(self, .error).print(value), as: UTF8.self)
     }
+}
+
+/// Ends an evaluation from another thread.
+public final class Interruption: Sendable {
+    let isRequested = Atomic(false)
+
+    public init() {}
+
+    public func request() { isRequested.store(true, ordering: .relaxed) }
+    func forget() { isRequested.store(false, ordering: .relaxed) }
 }
 
 extension Text: Hashable {

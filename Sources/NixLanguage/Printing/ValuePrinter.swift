@@ -25,7 +25,9 @@ struct ValuePrinter {
         /// As `nix eval` prints.
         static var evaluation: Options { Options(forces: true, namesDerivations: true) }
         /// As the interactive prompt prints.
-        static var repl: Options { Options(forces: true, namesDerivations: true, indentation: 2) }
+        static func interactive(isDeep: Bool) -> Options {
+            Options(forces: true, namesDerivations: true, depthLimit: isDeep ? .max : 1, indentation: 2)
+        }
     }
 
     private let evaluator: Evaluator

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// Threads for work that blocks: with a stack for deep archives, and without the process's signals.
-enum Threads {
+package enum Threads {
     private static let stackSize = 8 << 20
 
     /// Runs `body` on `count` threads and waits for all.
@@ -13,7 +13,8 @@ enum Threads {
     }
 
     /// Starts a thread, which somebody must join.
-    static func start(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
+    @discardableResult
+    package static func start(_ body: @escaping @Sendable () -> Void) throws -> pthread_t {
         final class Work: Sendable {
             let body: @Sendable () -> Void
             init(_ body: @escaping @Sendable () -> Void) { self.body = body }

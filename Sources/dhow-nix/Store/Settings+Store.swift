@@ -1,15 +1,61 @@
+import NixFetch
 import NixLanguage
 import NixLocalStore
+import NixSettings
 
 extension Settings {
     /// The store of the command line, of `NIX_REMOTE`, or the machine's.
     func layout(_ host: LocalHost = LocalHost()) throws -> StoreLayout {
-        try StoreLayout.named(storeName ?? host.environment("NIX_REMOTE") ?? "auto", environment: host.environment)
+        try StoreLayout.named(configuration.storeName(host), environment: host.environment)
     }
 
     /// What evaluates: with a store that is written to, or one that is only computed.
     func host(isReadOnly: Bool) throws -> LocalHost {
         let layout = try layout()
-        return isReadOnly ? ReadOnlyStoreHost(layout: layout) : StoreHost(layout: layout)
+        let system = configuration.system
+        let host =
+            isReadOnly
+            ? ReadOnlyStoreHost(layout: layout, system: system)
+            : StoreHost(layout: layout, system: system, options: storeOptions)
+        let settings = self
+        var fetcher: Fetcher?
+        host.fetches = { [unowned host] request in
+            if let fetcher { return try fetcher.fetch(request) }
+            let store = try (host as? StoreHost)?.localStore() ?? LocalStore(layout, options: settings.storeOptions)
+            let made = try Fetcher(into: store, settings.fetching())
+            fetcher = made
+            return try made.fetch(request)
+        }
+        return host
+    }
+
+    /// How an evaluation fetches.
+    private func fetching() throws -> Fetcher.Settings {
+        let host = LocalHost()
+        var settings = Fetcher.Settings()
+        settings.transfer = try configuration.transfer(host)
+        settings.lifetime = configuration.tarballTTL
+        settings.cacheDirectory = Fetcher.Settings.standardCacheDirectory(environment: host.environment)
+        settings.temporaryDirectory = settings.transfer.stagingDirectory
+        settings.warnsOfDirtyTrees = configuration.warnsOfDirtyTrees
+        settings.allowsDirtyTrees = configuration.allowsDirtyTrees
+        settings.environment = host.environmentList
+        settings.warn = { Output.error.write("warning: \($0)\n") }
+        return settings
+    }
+
+    /// How a store of this machine's is opened.
+    var storeOptions: LocalStore.Options {
+        var options = LocalStore.Options()
+        options.optimises = configuration.optimisesAutomatically
+        return options
+    }
+}
+
+extension GarbageCollection {
+    /// Keeps what the configuration wants kept.
+    mutating func heed(_ configuration: NixConfiguration) {
+        keepsOutputs = configuration.keepsOutputs
+        keepsDerivations = configuration.keepsDerivations
     }
 }

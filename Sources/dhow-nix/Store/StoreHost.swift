@@ -6,10 +6,12 @@ import NixStore
 /// A host whose store may lie below another root, with its files elsewhere than their names say; nothing is written.
 class ReadOnlyStoreHost: LocalHost {
     let layout: StoreLayout
+    /// Fetches into the store, which is written to also by evaluations that write nothing else, as in Nix.
+    var fetches: ((FetchRequest) throws -> FetchResult)?
 
-    init(layout: StoreLayout) {
+    init(layout: StoreLayout, system: String = LocalHost.machineSystem) {
         self.layout = layout
-        super.init(store: layout.directory)
+        super.init(store: layout.directory, system: system)
     }
 
     /// Where `path` is; what only this evaluation has made is nowhere, and goes by its name.
@@ -31,6 +33,11 @@ class ReadOnlyStoreHost: LocalHost {
     override func isValid(_ path: StorePath) -> Bool {
         super.isValid(path) || FileDescriptor.currentDirectory.exists(layout.file(path))
     }
+
+    override func fetch(_ request: FetchRequest) throws -> FetchResult {
+        guard let fetches else { return try super.fetch(request) }
+        return try fetches(request)
+    }
 }
 
 /// The host of an evaluation that writes to a store: texts, sources and derivations become objects.
@@ -44,9 +51,12 @@ class StoreHost: ReadOnlyStoreHost {
     /// Makes outputs that are not valid; without it they are an error.
     var build: ((LocalStore, [(derivation: StorePath, output: String)]) throws -> Void)?
 
-    init(layout: StoreLayout, options: LocalStore.Options = LocalStore.Options()) {
+    init(
+        layout: StoreLayout, system: String = LocalHost.machineSystem,
+        options: LocalStore.Options = LocalStore.Options()
+    ) {
         self.options = options
-        super.init(layout: layout)
+        super.init(layout: layout, system: system)
     }
 
     func localStore() throws -> LocalStore {
