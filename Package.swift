@@ -162,6 +162,7 @@ let package = Package(
         .target(name: "CNixSupport"),
         .target(
             name: "NixStore", dependencies: ["Kernel", "JSON", .product(name: "Crypto", package: "swift-crypto")]),
+        .target(name: "NixSettings", dependencies: ["Kernel"]),
         .target(
             name: "NixLocalStore",
             dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")],
@@ -200,7 +201,10 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .executableTarget(
             name: "dhow-nix",
-            dependencies: ["NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "Registry", "Kernel", "JSON"],
+            dependencies: [
+                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixSettings", "Registry", "Kernel",
+                "JSON",
+            ],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 
         .executableTarget(
@@ -236,6 +240,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .testTarget(name: "NixSettingsTests", dependencies: ["NixSettings", "Kernel"]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine"]),

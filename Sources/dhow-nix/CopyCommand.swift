@@ -49,7 +49,7 @@ enum CopyCommand {
         let source = try settings.open(from ?? settings.store)
         let destination = try settings.open(to ?? settings.store, creates: true)
         var copy = ClosureCopy(from: source, to: destination)
-        copy.checksSignatures = checks
+        copy.checksSignatures = checks && settings.configuration.requiresSignatures
         copy.includesReferences = recurses
         if substitutes, let daemon = destination as? DaemonStore {
             copy.substitute = { _ = try daemon.validPaths(among: $0, substituting: true) }

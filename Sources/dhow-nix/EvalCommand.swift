@@ -57,8 +57,9 @@ enum EvalCommand {
         }
         guard let source else { throw UsageError("'eval' needs '--expr' or '--file'") }
         // As in Nix, an expression of the command line sees nothing that is not in it.
-        if case .expression = source, !settings.isImpure { settings.evaluation.isPure = true }
-        settings.finish(host)
+        var isPure = false
+        if case .expression = source { isPure = !settings.isImpure }
+        settings.finish(host, isPure: isPure)
         let writer = try settings.host(isReadOnly: settings.isReadOnly)
         var evaluation = Evaluation(source)
         evaluation.attributePath = attribute

@@ -35,6 +35,8 @@ struct Program {
         case "gc": return run(GarbageCommand.run, options, called: called)
         case "hash": return run(HashCommand.run, options, called: called)
         case "copy": return run(CopyCommand.run, options, called: called)
+        case "config": return run(ConfigCommand.run, options, called: called)
+        case "show-config": return run(ConfigCommand.show, options, called: called)
         case "key": return run(KeyCommand.run, options, called: called)
         case "", "help", "--help", "-h":
             Output.standard.write(Self.help)
@@ -50,6 +52,7 @@ struct Program {
 
     private func run(_ command: (Arguments) throws -> Void, _ options: [String], called name: String) -> Int32 {
         do {
+            try ProcessConfiguration.check()
             try command(Arguments(options))
             return 0
         } catch let error as UsageError {
@@ -79,6 +82,7 @@ struct Program {
           gc           Collect garbage
           hash         Print or convert hashes, as 'nix-hash'
           copy         Copy objects between stores and binary caches
+          config       Print settings, as 'nix config show'
           key          Make keys that sign what binary caches hold
 
         Each has '--help'.

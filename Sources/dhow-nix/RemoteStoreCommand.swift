@@ -104,7 +104,7 @@ enum RemoteStoreCommand {
     }
 
     private static func verify(_ options: Options, _ store: any Store, _ settings: StoreSettings) throws {
-        let keys = try TrustedKeys(parsing: settings.trustedKeys)
+        let keys = try settings.trustedKeys()
         let problems = try concurrently(try infos(options, store, settings), parallelism: 4) { info -> [String] in
             var problems: [String] = []
             let path = store.directory.print(info.path)

@@ -1,6 +1,7 @@
 import NixBinaryCache
 import NixLanguage
 import NixLocalStore
+import NixSettings
 import NixStore
 import Registry
 
@@ -12,64 +13,28 @@ import Musl
 
 /// What the commands that talk with stores share: which store, which keys, how to transfer.
 struct StoreSettings {
-    /// As in every nix.conf that says nothing else.
-    static let standardKey = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
-
-    var store = "auto"
-    var transfer = TransferSettings()
-    var trustedKeys = standardKey
+    var configuration = ProcessConfiguration.initial
     private let host: LocalHost
 
-    init(_ host: LocalHost) {
-        self.host = host
-        transfer.proxies = ProxySettings(environment: host.environment)
-        transfer.certificateFile = host.environment("NIX_SSL_CERT_FILE") ?? host.environment("SSL_CERT_FILE")
-        transfer.stagingDirectory = host.environment("TMPDIR") ?? "/tmp"
-        if access("/etc/nix/netrc", R_OK) == 0 {
-            transfer.logins = NetworkLogins(parsing: Self.text(of: "/etc/nix/netrc") ?? "")
-        }
-    }
+    init(_ host: LocalHost) { self.host = host }
+
+    /// The store that commands work on when they name none themselves.
+    var store: String { configuration.storeName(host) }
 
     /// Takes an option if it is one of these.
     mutating func take(_ option: String, _ rest: inout Arguments) throws -> Bool {
         switch option {
-        case "--store": store = try rest.value(of: option)
-        case "--option":
-            let name = try rest.value(of: option)
-            try set(name, try rest.value(of: option))
-        case "--trusted-public-keys", "--netrc-file", "--ssl-cert-file", "--download-attempts", "--connect-timeout",
-            "--stalled-download-timeout":
-            try set(String(option.dropFirst(2)), try rest.value(of: option))
-        case "--extra-experimental-features", "--experimental-features": _ = try rest.value(of: option)
-        case "--quiet", "-v", "--verbose", "--refresh": break
-        default: return false
-        }
-        return true
-    }
-
-    private mutating func set(_ name: String, _ value: String) throws {
-        func number() throws -> Double {
-            guard let number = Double(value), number >= 0 else {
-                throw UsageError("setting '\(name)' has invalid value '\(value)'")
-            }
-            return number
-        }
-        switch name {
-        case "trusted-public-keys": trustedKeys = value
-        case "extra-trusted-public-keys": trustedKeys += " " + value
-        case "netrc-file":
-            guard let text = Self.text(of: value) else { throw UsageError("cannot read the netrc file '\(value)'") }
-            transfer.logins = NetworkLogins(parsing: text)
-        case "ssl-cert-file": transfer.certificateFile = value
-        case "download-attempts": transfer.attempts = max(1, Int(try number()))
-        case "connect-timeout": transfer.connectTimeout = try number()
-        case "stalled-download-timeout": transfer.stallTimeout = try number()
-        default: break
+        case "--quiet", "-v", "--verbose", "--refresh": return true
+        default: return try configuration.take(option, &rest)
         }
     }
 
-    private static func text(of path: String) -> String? {
-        (try? LocalHost().readFile(path)).map { String(decoding: $0, as: UTF8.self) }
+    /// How files are transferred.
+    func transfer() throws -> TransferSettings { try configuration.transfer(host) }
+
+    /// The keys whose signatures are believed.
+    func trustedKeys() throws -> TrustedKeys {
+        try TrustedKeys(parsing: configuration.trustedPublicKeys.joined(separator: " "))
     }
 
     var directory: StoreDirectory { StoreDirectory(host.environment("NIX_STORE_DIR") ?? "/nix/store") }
@@ -87,7 +52,7 @@ struct StoreSettings {
         if CacheAddress.isOne(text) {
             let disk = try NarInfoDiskCache.standardPath(environment: host.environment).map { try NarInfoDiskCache($0) }
             return try BinaryCacheStore(
-                CacheAddress(text), directory: directory, settings: transfer, disk: disk, creates: creates)
+                CacheAddress(text), directory: directory, settings: transfer(), disk: disk, creates: creates)
         }
         let socket = host.environment("NIX_DAEMON_SOCKET_PATH") ?? DaemonStore.standardSocket
         if text == "daemon" || text == "unix://" { return try daemon(socket) }
@@ -95,13 +60,13 @@ struct StoreSettings {
         let layout = try StoreLayout.named(text, environment: host.environment)
         if text == "auto", access(layout.database, W_OK) != 0, access(socket, W_OK) == 0 { return try daemon(socket) }
         var options = LocalStore.Options()
-        let keys = try TrustedKeys(parsing: trustedKeys)
+        let keys = try trustedKeys()
         options.isSigned = { info, directory in info.countSignatures(by: keys, in: directory) > 0 }
         return try LocalStore(layout, options: options)
     }
 
     private func daemon(_ socket: String) throws -> DaemonStore {
-        try DaemonStore(socket: socket, directory: directory) { event in
+        try DaemonStore(socket: socket, directory: directory, options: configuration.daemonOptions) { event in
             if case .message(let text) = event { Output.error.write(text + "\n") }
         }
     }
@@ -115,6 +80,49 @@ struct StoreSettings {
         }
         return try directory.split(absolute).0
     }
+}
+
+extension NixConfiguration {
+    /// How files are transferred.
+    /// - Throws: when the user names a file of logins that cannot be read.
+    func transfer(_ host: LocalHost) throws -> TransferSettings {
+        var transfer = TransferSettings()
+        transfer.proxies = ProxySettings(environment: host.environment)
+        transfer.certificateFile =
+            sslCertFile ?? host.environment("NIX_SSL_CERT_FILE") ?? host.environment("SSL_CERT_FILE")
+        transfer.stagingDirectory = host.environment("TMPDIR") ?? "/tmp"
+        transfer.attempts = downloadAttempts
+        if connectTimeout > 0 { transfer.connectTimeout = Double(connectTimeout) }
+        if stalledDownloadTimeout > 0 { transfer.stallTimeout = Double(stalledDownloadTimeout) }
+        do {
+            transfer.logins = NetworkLogins(parsing: String(decoding: try host.readFile(netrcFile), as: UTF8.self))
+        } catch let error where isSet(.netrcFile) {
+            throw UsageError("cannot read the file of logins (netrc-file): \(error)")
+        } catch {}
+        return transfer
+    }
+
+    /// What a daemon is told of the user's own settings.
+    var daemonOptions: DaemonOptions {
+        var options = DaemonOptions()
+        options.keepsFailed = keepsFailed
+        options.keepsGoing = keepsGoing
+        options.fallsBack = fallsBack
+        options.maximumJobs = maxJobs
+        options.maximumSilence = maxSilentTime
+        if overridden.contains(.cores) { options.cores = cores }
+        options.substitutes = substitutes
+        for setting in overridden where !Self.local.contains(setting) {
+            options.overrides[setting.rawValue] = text(of: setting)
+        }
+        return options
+    }
+
+    /// What is this process's own business, or has a place of its own in the protocol.
+    private static let local: Set<Setting> = [
+        .store, .keepFailed, .keepGoing, .fallback, .maxJobs, .maxSilentTime, .cores, .substitute, .showTrace,
+        .experimentalFeatures, .pureEval, .restrictEval, .nixPath,
+    ]
 }
 
 /// Tells on standard error how a transfer goes.

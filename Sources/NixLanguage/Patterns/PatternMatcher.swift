@@ -1,4 +1,7 @@
 /// One attempt after another to match an expression with a text.
+///
+/// Trying all ways takes exponential time for some expressions. An attempt that takes long begins anew with a memory of
+/// where it has been, which bounds it by the length of the text; most need none.
 struct PatternMatcher {
     /// Where a group matched.
     struct Span {
@@ -21,7 +24,15 @@ struct PatternMatcher {
     private var mustNotBeEmpty = false
     private var hasSolution = false
     private var solutionEnd: Int?
-    private var isTooDeep = false
+    private var failure: RegularExpression.Failure?
+    /// How many steps an attempt has taken without a memory.
+    private var stepCount = 0
+    private var memory: PatternMemory?
+    /// The loops that have been entered at a position, in the memory's words.
+    private var context: (position: Int, number: UInt32) = (0, 0)
+
+    /// As many steps as cost less than a memory does.
+    private static let stepLimit = 20_000
 
     static func with<Result>(
         _ expression: RegularExpression, _ text: UnsafeBufferPointer<UInt8>, _ stack: StackLimit,
@@ -52,6 +63,7 @@ struct PatternMatcher {
     mutating func matchWhole() throws(RegularExpression.Failure) -> [Span]? {
         isExact = true
         mustNotBeEmpty = false
+        memory = nil
         return try attempt(at: 0)
     }
 
@@ -59,6 +71,8 @@ struct PatternMatcher {
     mutating func search(from start: Int) throws(RegularExpression.Failure) -> [Span]? {
         isExact = false
         mustNotBeEmpty = false
+        // What led nowhere leads nowhere from a later beginning too.
+        memory = nil
         for position in start...text.count {
             if let first = expression.firstBytes {
                 guard position < text.count else { return nil }
@@ -73,30 +87,49 @@ struct PatternMatcher {
     mutating func matchNotEmpty(at start: Int) throws(RegularExpression.Failure) -> [Span]? {
         isExact = false
         mustNotBeEmpty = true
+        memory = nil
         return try attempt(at: start)
     }
 
     private mutating func attempt(at position: Int) throws(RegularExpression.Failure) -> [Span]? {
-        begin = position
-        hasSolution = false
-        solutionEnd = nil
-        for index in groups.indices { groups[index].isMatched = false }
-        for index in loops.indices { loops[index] = (0, 0) }
-        run(expression.start, position)
-        if isTooDeep { throw .tooDeep }
+        stepCount = 0
+        explore(from: position)
+        if stepCount > Self.stepLimit, failure == nil, memory == nil {
+            memory = PatternMemory()
+            explore(from: position)
+        }
+        if let failure { throw failure }
         guard let solutionEnd else { return nil }
         result[0] = Span(start: position, end: solutionEnd, isMatched: true)
         return result
     }
 
-    private mutating func run(_ index: Int, _ position: Int) {
-        var (index, position) = (index, position)
+    private mutating func explore(from position: Int) {
+        begin = position
+        hasSolution = false
+        solutionEnd = nil
+        for index in groups.indices { groups[index].isMatched = false }
+        for index in loops.indices { loops[index] = (0, 0) }
+        context = (position, 0)
+        run(expression.start, position)
+    }
+
+    /// Whether the attempt is to be given up.
+    private var isOver: Bool { failure != nil || memory == nil && stepCount > Self.stepLimit }
+
+    /// - Parameter isRemembered: whether the memory has been asked of this place.
+    private mutating func run(_ index: Int, _ position: Int, isRemembered: Bool = false) {
+        var (index, position, isRemembered) = (index, position, isRemembered)
         if stack.isReached {
-            isTooDeep = true
+            failure = .tooDeep
             return
         }
+        stepCount += 1
+        if isOver { return }
         while true {
             let state = states[index]
+            if memory != nil, state.isFork, !isRemembered { return remember(index, position) }
+            isRemembered = false
             switch state.kind {
             case .nothing: break
             case .byte(let byte):
@@ -120,12 +153,12 @@ struct PatternMatcher {
                 while end < text.count, sets[set].contains(text[end]) { end += 1 }
                 while true {
                     run(state.next, end)
-                    if hasSolution || end == position || isTooDeep { return }
+                    if hasSolution || end == position || isOver { return }
                     end -= 1
                 }
             case .loop(let body, let count):
                 again(body, count, position)
-                if hasSolution || isTooDeep { return }
+                if hasSolution || isOver { return }
             case .groupStart(let group):
                 let before = groups[group].start
                 groups[group].start = position
@@ -144,18 +177,33 @@ struct PatternMatcher {
         }
     }
 
+    /// A fork's place: what the memory says of it, or what is found there.
+    private mutating func remember(_ index: Int, _ position: Int) {
+        let number = context.position == position ? context.number : 0
+        let place = PatternMemory.Place(state: UInt32(index), context: number, position: position)
+        if let known = memory?[place] {
+            hasSolution = known
+            return
+        }
+        run(index, position, isRemembered: true)
+        if memory?.isFull == true { failure = .tooLarge }
+        if failure == nil { memory?[place] = hasSolution }
+    }
+
     /// A loop's body once more; at one position at most twice, so that an empty body ends.
     private mutating func again(_ body: Int, _ loop: Int, _ position: Int) {
         let before = loops[loop]
-        if before.count == 0 || before.position != position {
-            loops[loop] = (position, 1)
-            run(body, position)
-            loops[loop] = before
-        } else if before.count < 2 {
-            loops[loop].count += 1
-            run(body, position)
-            loops[loop].count -= 1
+        let count = before.position == position ? before.count + 1 : 1
+        guard count <= 2 else { return }
+        loops[loop] = (position, count)
+        let outer = context
+        if memory != nil {
+            let number = outer.position == position ? outer.number : 0
+            context = (position, memory?.context(number, with: loop, count: count) ?? 0)
         }
+        run(body, position)
+        context = outer
+        loops[loop] = before
     }
 
     private mutating func accept(_ position: Int) {

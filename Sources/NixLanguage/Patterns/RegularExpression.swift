@@ -62,6 +62,14 @@ final class RegularExpression {
         }
         var kind: Kind
         var next: Int
+
+        /// Whether there are several ways on.
+        var isFork: Bool {
+            switch kind {
+            case .alternative, .loop, .run: true
+            default: false
+            }
+        }
     }
 
     static let stateLimit = 100_000

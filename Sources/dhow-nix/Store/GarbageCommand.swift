@@ -46,13 +46,12 @@ enum GarbageCommand {
                         throw UsageError("'\(text)' is not a number of days like '30d'")
                     }
                     age = days
-                case "--keep-outputs": collection.keepsOutputs = true
-                case "--no-keep-derivations": collection.keepsDerivations = false
                 default:
                     guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
                 }
             }
         }
+        collection.heed(settings.configuration)
         let session = try StoreSession(settings)
         if deletesOld || age != nil {
             let isDry: Bool

@@ -13,6 +13,7 @@ extension NixStoreCommand {
             return Output.standard.write(lines.sorted().joined())
         }
         var collection = GarbageCollection(.deleteDead)
+        collection.heed(settings.configuration)
         if flags.contains("--print-live") { collection.action = .findLive }
         if flags.contains("--print-dead") { collection.action = .findDead }
         if let limit = values["--max-freed"] { collection.byteLimit = try StoreSession.bytes(limit) }

@@ -1,15 +1,34 @@
 import NixLanguage
 import NixLocalStore
+import NixSettings
 
 extension Settings {
     /// The store of the command line, of `NIX_REMOTE`, or the machine's.
     func layout(_ host: LocalHost = LocalHost()) throws -> StoreLayout {
-        try StoreLayout.named(storeName ?? host.environment("NIX_REMOTE") ?? "auto", environment: host.environment)
+        try StoreLayout.named(configuration.storeName(host), environment: host.environment)
     }
 
     /// What evaluates: with a store that is written to, or one that is only computed.
     func host(isReadOnly: Bool) throws -> LocalHost {
         let layout = try layout()
-        return isReadOnly ? ReadOnlyStoreHost(layout: layout) : StoreHost(layout: layout)
+        let system = configuration.system
+        return isReadOnly
+            ? ReadOnlyStoreHost(layout: layout, system: system)
+            : StoreHost(layout: layout, system: system, options: storeOptions)
+    }
+
+    /// How a store of this machine's is opened.
+    var storeOptions: LocalStore.Options {
+        var options = LocalStore.Options()
+        options.optimises = configuration.optimisesAutomatically
+        return options
+    }
+}
+
+extension GarbageCollection {
+    /// Keeps what the configuration wants kept.
+    mutating func heed(_ configuration: NixConfiguration) {
+        keepsOutputs = configuration.keepsOutputs
+        keepsDerivations = configuration.keepsDerivations
     }
 }

@@ -7,9 +7,9 @@ import NixStore
 class ReadOnlyStoreHost: LocalHost {
     let layout: StoreLayout
 
-    init(layout: StoreLayout) {
+    init(layout: StoreLayout, system: String = LocalHost.machineSystem) {
         self.layout = layout
-        super.init(store: layout.directory)
+        super.init(store: layout.directory, system: system)
     }
 
     /// Where `path` is; what only this evaluation has made is nowhere, and goes by its name.
@@ -44,9 +44,12 @@ class StoreHost: ReadOnlyStoreHost {
     /// Makes outputs that are not valid; without it they are an error.
     var build: ((LocalStore, [(derivation: StorePath, output: String)]) throws -> Void)?
 
-    init(layout: StoreLayout, options: LocalStore.Options = LocalStore.Options()) {
+    init(
+        layout: StoreLayout, system: String = LocalHost.machineSystem,
+        options: LocalStore.Options = LocalStore.Options()
+    ) {
         self.options = options
-        super.init(layout: layout)
+        super.init(layout: layout, system: system)
     }
 
     func localStore() throws -> LocalStore {
