@@ -184,6 +184,12 @@ let package = Package(
             ],
             linkerSettings: archive("sqlite3")),
 
+        // Builds in containers: with the runtime as a program beside its own, not linked in.
+        .target(
+            name: "NixBuild", dependencies: ["NixStore", "NixLocalStore", "OCI", "Archive", "Kernel", "JSON"],
+            // Its tests look inside; what is hot is below.
+            swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
+
         .target(
             name: "DaemonKit",
             dependencies: [
@@ -202,8 +208,8 @@ let package = Package(
         .executableTarget(
             name: "dhow-nix",
             dependencies: [
-                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixSettings", "Registry", "Kernel",
-                "JSON",
+                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixBuild", "NixSettings", "Registry",
+                "Kernel", "JSON",
             ],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
 
@@ -240,6 +246,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .testTarget(name: "NixBuildTests", dependencies: ["NixBuild", "NixStore", "NixLocalStore", "Kernel", "JSON"]),
         .testTarget(name: "NixSettingsTests", dependencies: ["NixSettings", "Kernel"]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),

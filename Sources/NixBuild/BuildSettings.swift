@@ -19,12 +19,25 @@ public struct BuildSettings: Sendable {
         case repair
     }
 
+    /// Something of the machine that every builder sees.
+    public struct SandboxPath: Sendable, Equatable {
+        public var inside: String
+        public var outside: String
+        /// Whether it may be missing.
+        public var isOptional: Bool
+
+        public init(inside: String, outside: String, isOptional: Bool = false) {
+            self.inside = inside
+            self.outside = outside
+            self.isOptional = isOptional
+        }
+    }
+
     public var mode = Mode.normal
     public var sandbox = SandboxMode.on
     /// Whether a derivation is built without a sandbox where the kernel gives none, with a warning.
     public var allowsSandboxFallback = true
-    /// `INSIDE`, `INSIDE=OUTSIDE`, either with a `?` at the end for what need not exist.
-    public var sandboxPaths: [String] = []
+    public var sandboxPaths: [SandboxPath] = []
     /// How many builders at once.
     public var maxJobs = 1
     /// How many processors each builder is told to use; 0: all.

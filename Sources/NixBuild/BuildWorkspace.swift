@@ -28,7 +28,8 @@ struct BuildWorkspace {
                 if refuses {
                     throw BuildError(
                         .cannotBuild,
-                        "derivation '\(build.name)' has '__noChroot' set, but that's not allowed when 'sandbox' is 'true'")
+                        "derivation '\(build.name)' has '__noChroot' set, but that's not allowed when 'sandbox' is 'true'"
+                    )
                 }
                 return true
             case .relaxed: return !(refuses || hasNetwork)
@@ -193,13 +194,9 @@ struct BuildWorkspace {
 
     /// What `sandbox-paths` adds.
     private func extraBinds() throws -> [SandboxRoot.Bind] {
-        try settings.sandboxPaths.compactMap { text in
-            let isOptional = text.hasSuffix("?")
-            let parts = (isOptional ? text.dropLast() : text[...]).split(separator: "=", maxSplits: 1)
-            guard let target = parts.first, let source = parts.last else { return nil }
-            let isThere = try here.statusIfPresent(of: String(source)) != nil
-            if isOptional, !isThere { return nil }
-            return SandboxRoot.Bind(source: String(source), target: String(target), isWritable: true)
+        try settings.sandboxPaths.compactMap { path in
+            if path.isOptional, try here.statusIfPresent(of: path.outside) == nil { return nil }
+            return SandboxRoot.Bind(source: path.outside, target: path.inside, isWritable: true)
         }
     }
 
@@ -230,12 +227,15 @@ struct BuildWorkspace {
                 text += "       For full logs, run 'nix log \(name)'."
             }
             return BuildError(.failed, text)
-        case .timedOut(let seconds): return BuildError(.timedOut, "building of '\(name)' timed out after \(seconds) seconds")
+        case .timedOut(let seconds):
+            return BuildError(.timedOut, "building of '\(name)' timed out after \(seconds) seconds")
         case .silent(let seconds):
             return BuildError(.timedOut, "building of '\(name)' timed out after \(seconds) seconds of silence")
         case .logTooLong(let limit):
-            return BuildError(.failed, "building of '\(name)' killed after writing more than \(limit) bytes of log output")
-        case .cancelled: return BuildError(.cancelled, "building of '\(name)' was given up because something else failed")
+            return BuildError(
+                .failed, "building of '\(name)' killed after writing more than \(limit) bytes of log output")
+        case .cancelled:
+            return BuildError(.cancelled, "building of '\(name)' was given up because something else failed")
         }
     }
 

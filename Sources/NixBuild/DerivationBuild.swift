@@ -30,7 +30,8 @@ struct DerivationBuild {
         var outputs: [String: StorePath] = [:]
         for output in derivation.outputs.keys {
             guard let object = try derivation.path(of: output, in: directory) else {
-                throw BuildError(.cannotBuild, "cannot build '\(name)': the path of its output '\(output)' is not known")
+                throw BuildError(
+                    .cannotBuild, "cannot build '\(name)': the path of its output '\(output)' is not known")
             }
             try store.addTemporaryRoot(object)
             outputs[output] = object

@@ -50,7 +50,8 @@ struct EnvironmentBuilder {
         var words = BuilderEnvironment.words(ByteString(try builder.attribute("derivations")))[...]
         var packages: [Package] = []
         while let active = words.popFirst() {
-            guard let priority = words.popFirst().flatMap({ Int($0) }), let count = words.popFirst().flatMap({ Int($0) }),
+            guard let priority = words.popFirst().flatMap({ Int($0) }),
+                let count = words.popFirst().flatMap({ Int($0) }),
                 count >= 0, count <= words.count
             else { throw BuildError(.failed, "attribute 'derivations' is not a list of packages") }
             for _ in 0..<count {
@@ -66,7 +67,8 @@ struct EnvironmentBuilder {
         try link(package, at: "", priority: priority)
         let file = builder.store.layout.file(named: package) + "/nix-support/propagated-user-env-packages"
         guard here.exists(file) else { return }
-        for path in try here.readText(file).split(whereSeparator: { " \n".contains($0) }) where !done.contains(String(path)) {
+        for path in try here.readText(file).split(whereSeparator: { " \n".contains($0) })
+        where !done.contains(String(path)) {
             postponed.insert(String(path))
         }
     }

@@ -13,7 +13,8 @@ struct ReferencesGraph {
     func files(_ derivation: Derivation) throws -> [String: [UInt8]] {
         let words = BuilderEnvironment.words(derivation.environment["exportReferencesGraph"])
         guard words.count.isMultiple(of: 2) else {
-            throw BuildError(.failed, "odd number of tokens in 'exportReferencesGraph': '\(words.joined(separator: " "))'")
+            throw BuildError(
+                .failed, "odd number of tokens in 'exportReferencesGraph': '\(words.joined(separator: " "))'")
         }
         var files: [String: [UInt8]] = [:]
         for index in stride(from: 0, to: words.count, by: 2) {
@@ -63,7 +64,8 @@ struct ReferencesGraph {
         let roots = try words.map { try store.directory.split($0).0 }
         for path in roots where !inputs.contains(path) {
             throw BuildError(
-                .failed, "cannot export references of path '\(store.directory.print(path))' because it is not in the "
+                .failed,
+                "cannot export references of path '\(store.directory.print(path))' because it is not in the "
                     + "input closure of the derivation")
         }
         var paths = try store.closure(of: roots)

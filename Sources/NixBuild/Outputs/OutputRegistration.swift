@@ -49,7 +49,8 @@ struct OutputRegistration {
             // Somebody else could change it later.
             if !status.isSymbolicLink, status.permissions & 0o022 != 0, status.userID != (owner ?? status.userID) {
                 throw BuildError(
-                    .failed, "suspicious ownership or permission on '\(store.directory.print(object))' for output "
+                    .failed,
+                    "suspicious ownership or permission on '\(store.directory.print(object))' for output "
                         + "'\(output)'; rejecting this build output")
             }
             if let address = derivation.fixedOutput, address.method == .flat,
@@ -168,7 +169,8 @@ struct OutputRegistration {
                 }
                 continue
             }
-            var text = "derivation '\(name)' may not be deterministic: output "
+            var text =
+                "derivation '\(name)' may not be deterministic: output "
                 + "'\(store.directory.print(info.path))' differs"
             if settings.keepsFailed {
                 let kept = store.layout.file(info.path) + ".check"

@@ -33,7 +33,8 @@ struct BuildUser {
             }
         }
         throw BuildError(
-            .cannotBuild, "all build users are currently in use; consider creating additional users and adding them to "
+            .cannotBuild,
+            "all build users are currently in use; consider creating additional users and adding them to "
                 + "the '\(group)' group")
     }
 

@@ -54,7 +54,8 @@ struct Sandbox {
         process.args = program.arguments
         process.env = program.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         process.cwd = settings.sandboxBuildDirectory
-        process.capabilities = LinuxCapabilities(bounding: [], effective: [], inheritable: [], permitted: [], ambient: [])
+        process.capabilities = LinuxCapabilities(
+            bounding: [], effective: [], inheritable: [], permitted: [], ambient: [])
         process.noNewPrivileges = true
         var limits = [POSIXRlimit(type: "RLIMIT_CORE", hard: .max, soft: 0)]
         // Processes are counted by user, and only a build's own user has none but the builder's.
@@ -65,20 +66,22 @@ struct Sandbox {
         return process
     }
 
-    private var mounts: [Mount] {
+    private var mounts: [OCI.Mount] {
         // A directory of its own, because a container's usual devices are more than a builder is to see.
         var mounts = [
-            Mount(destination: "/dev", type: "bind", source: root.path + "/dev", options: ["bind", "rw"]),
-            Mount(destination: "/proc", type: "proc", source: "proc"),
-            Mount(destination: "/dev/shm", type: "tmpfs", source: "none", options: ["size=50%"]),
-            Mount(destination: "/dev/pts", type: "devpts", source: "none", options: ["newinstance", "mode=0620", "ptmxmode=0666"]),
-            Mount(
+            OCI.Mount(destination: "/dev", type: "bind", source: root.path + "/dev", options: ["bind", "rw"]),
+            OCI.Mount(destination: "/proc", type: "proc", source: "proc"),
+            OCI.Mount(destination: "/dev/shm", type: "tmpfs", source: "none", options: ["size=50%", "mode=1777"]),
+            OCI.Mount(
+                destination: "/dev/pts", type: "devpts", source: "none",
+                options: ["newinstance", "mode=0620", "ptmxmode=0666"]),
+            OCI.Mount(
                 destination: settings.sandboxBuildDirectory, type: "bind", source: buildDirectory,
                 options: ["bind", "rw"]),
         ]
         for bind in root.mounts {
             mounts.append(
-                Mount(
+                OCI.Mount(
                     destination: bind.target, type: "bind", source: bind.source,
                     options: ["rbind", bind.isWritable ? "rw" : "ro"]))
         }

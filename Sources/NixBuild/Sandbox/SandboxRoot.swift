@@ -74,7 +74,8 @@ struct SandboxRoot {
                 try here.writeFile(path + "/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n", creating: true)
             }
             mounts += binds
-            self.mounts = try mounts.filter { try Self.prepare($0, below: path) }
+            let root = path
+            self.mounts = try mounts.filter { try Self.prepare($0, below: root) }
         } catch {
             try? here.removeTree(path)
             throw error

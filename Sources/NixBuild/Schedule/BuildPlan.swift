@@ -126,7 +126,8 @@ struct Planner {
         var available: Set<StorePath> = []
         if mayFetch, let source {
             let askable = wanted.union(
-                missing.filter { plan.derivations[$0.key]?.environment["allowSubstitutes"] != "" }.values.flatMap { $0 })
+                missing.filter { plan.derivations[$0.key]?.environment["allowSubstitutes"] != "" }.values.flatMap { $0 }
+            )
             if !askable.isEmpty {
                 let found = try source.plan(askable, into: store)
                 available = askable.intersection(found.paths)
@@ -150,7 +151,8 @@ struct Planner {
     private mutating func sorted() -> [StorePath] {
         var order: [StorePath] = []
         var entered: Set<StorePath> = []
-        for path in plan.needs.keys { plan.needs[path]?.formIntersection(plan.needs.keys) }
+        let all = Set(plan.needs.keys)
+        plan.needs = plan.needs.mapValues { $0.intersection(all) }
         for start in plan.needs.keys.sorted() where entered.insert(start).inserted {
             var stack = [(start, (plan.needs[start] ?? []).sorted()[...])]
             while let (path, rest) = stack.last {

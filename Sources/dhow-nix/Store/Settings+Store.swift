@@ -12,9 +12,13 @@ extension Settings {
     func host(isReadOnly: Bool) throws -> LocalHost {
         let layout = try layout()
         let system = configuration.system
-        return isReadOnly
-            ? ReadOnlyStoreHost(layout: layout, system: system)
-            : StoreHost(layout: layout, system: system, options: storeOptions)
+        if isReadOnly { return ReadOnlyStoreHost(layout: layout, system: system) }
+        let host = StoreHost(layout: layout, system: system, options: storeOptions)
+        host.build = { store, outputs in
+            guard case .local(_, let realiser) = try BuildSession(store, self, showsLogs: false).builder else { return }
+            try BuildSession.realise(outputs, with: realiser)
+        }
+        return host
     }
 
     /// How a store of this machine's is opened.
