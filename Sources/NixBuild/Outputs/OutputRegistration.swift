@@ -61,7 +61,12 @@ struct OutputRegistration {
                     "output path '\(store.directory.print(object))' should be a non-executable regular file since "
                         + "recursive hashing is not enabled (outputHashMode=flat)")
             }
-            try metadata.apply(to: file)
+            do { try metadata.apply(to: file) } catch let error as StoreError {
+                throw BuildError(
+                    .failed,
+                    "output '\(output)' of '\(name)' cannot be in a store: "
+                        + error.reason.replacing(file, with: store.directory.print(object)))
+            }
         }
         var infos: [String: PathInfo] = [:]
         for (output, object) in outputs {
@@ -158,7 +163,7 @@ struct OutputRegistration {
     // MARK: Once more
 
     private func compare(_ infos: [String: PathInfo]) throws {
-        for (output, info) in infos.sorted(by: { $0.key < $1.key }) {
+        for info in infos.values.sorted(by: { $0.path < $1.path }) {
             let known = try store.requireInfo(of: info.path)
             if known.narHash == info.narHash {
                 // Here it is known now, too, that this derivation makes it.
@@ -178,7 +183,6 @@ struct OutputRegistration {
                 try Self.rename(place(info.path), to: kept)
                 text += " from '\(store.directory.print(info.path)).check'"
             }
-            _ = output
             throw BuildError(.notDeterministic, text)
         }
     }

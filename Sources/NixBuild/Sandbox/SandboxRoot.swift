@@ -9,7 +9,10 @@ import NixStore
 /// derivation's hash, so that a collection spares it while the build lives and removes it when it does not.
 struct SandboxRoot {
     let path: String
+    /// A directory beside it, for what makes the sandbox and the builder must not see.
+    let bundle: String
     let mounts: [Bind]
+    private let parent: String
     private let store: LocalStore
 
     /// Something of the machine inside the sandbox.
@@ -31,14 +34,19 @@ struct SandboxRoot {
         binds: [Bind], settings: BuildSettings, store: LocalStore
     ) throws {
         self.store = store
-        path = store.layout.file(derivation) + ".chroot"
+        let parent = store.layout.file(derivation) + ".chroot"
+        (self.parent, path, bundle) = (parent, parent + "/root", parent + "/bundle")
         let here = Self.here
-        try here.removeTree(path)
-        try here.makeDirectory(path, mode: 0o750)
+        try here.removeTree(parent)
+        try here.makeDirectory(parent, mode: 0o710)
         do {
             let group = user.groupID
             let isRoot = Credentials.effectiveUserID == 0
-            if isRoot { try here.changeOwner(of: path, userID: 0, groupID: group) }
+            try here.makeDirectory(bundle, mode: 0o700)
+            try here.makeDirectory(path, mode: 0o750)
+            if isRoot {
+                for directory in [parent, path] { try here.changeOwner(of: directory, userID: 0, groupID: group) }
+            }
             try here.makeDirectory(path + "/tmp", mode: 0o1777)
             try here.changeMode(of: path + "/tmp", to: 0o1777)
             for name in ["/etc", "/dev", "/dev/shm", "/dev/pts", "/proc", settings.sandboxBuildDirectory] {
@@ -77,7 +85,7 @@ struct SandboxRoot {
             let root = path
             self.mounts = try mounts.filter { try Self.prepare($0, below: root) }
         } catch {
-            try? here.removeTree(path)
+            try? here.removeTree(parent)
             throw error
         }
     }
@@ -122,5 +130,5 @@ struct SandboxRoot {
     /// Where an object is that the builder makes.
     func file(_ output: StorePath) -> String { path + store.directory.print(output) }
 
-    func remove() throws { try Self.here.removeTree(path) }
+    func remove() throws { try Self.here.removeTree(parent) }
 }

@@ -16,9 +16,7 @@ struct SandboxRun {
 
     func run(_ program: Sandbox.Program, log: BuildLog) throws -> BuilderProcess.End {
         let here = FileDescriptor.currentDirectory
-        // Beside the root, out of the builder's sight.
-        let bundle = try here.makeTemporaryDirectory(in: settings.temporaryDirectory, prefix: "nix-sandbox-")
-        defer { try? here.removeTree(bundle) }
+        let bundle = sandbox.root.bundle
         try here.writeFile(
             bundle + "/config.json", sandbox.specification(program).json.bytes(), creating: true, mode: 0o600)
         let problems = bundle + "/runtime.log"
@@ -41,7 +39,7 @@ struct SandboxRun {
         guard let failure = text.split(separator: "\n").last(where: { $0.contains("run failed: ") }) else { return end }
         let marker = "unable to start container process: "
         if let at = failure.range(ofText: marker) {
-            let reason = failure[at.upperBound...].filter { $0 != "\"" && $0 != "\\" }
+            let reason = failure[at.upperBound...].split(separator: ": ").last.map { $0.filter { $0 != "\"" } } ?? ""
             throw BuildError(.failed, "executing '\(program.executable)': \(reason)")
         }
         throw SandboxUnavailable(reason: String(failure.drop { $0 != "=" }.dropFirst()))

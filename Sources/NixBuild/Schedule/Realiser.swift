@@ -71,12 +71,16 @@ public struct Realiser: Sendable {
                 job.references.filter { state.failed[$0] != nil }.count
             }
             let isOver = !settings.keepsGoing && progress.state.withLock { $0.first != nil }
-            if isOver { return }
             do {
                 if failedInputs > 0 {
                     throw BuildError(
                         .dependencyFailed,
                         "\(failedInputs) dependencies of derivation '\(store.directory.print(path))' failed to build")
+                }
+                if isOver {
+                    throw BuildError(
+                        .cancelled,
+                        "'\(store.directory.print(path))' was not built because something else failed")
                 }
                 guard let derivation = derivations[path] else { return }
                 try DerivationBuild(
@@ -95,23 +99,17 @@ public struct Realiser: Sendable {
             }
         }
         guard let first = progress.state.withLock({ $0.first }) else { return }
-        // What was asked for and did not come: with one target its own reason, else how many.
+        // What was asked for and did not come: with one target its own reason, else which.
         let failed = progress.state.withLock { $0.failed }
         let wanted = targets.compactMap { target -> StorePath? in
             if case .outputs(let path, _) = target { return path }
             return nil
         }
-        let missed = wanted.filter { failed[$0] != nil || !isValid($0, plan) }
+        let missed = wanted.filter { failed[$0] != nil }
         if missed.count == 1, let reason = missed.first.flatMap({ failed[$0] }) { throw reason }
-        if missed.count <= 1 || first.code != .failed { throw first }
+        guard missed.count > 1, first.code == .failed else { throw first }
         let names = missed.map { "'\(store.directory.print($0))'" }.joined(separator: ", ")
         throw BuildError(.failed, "build of \(names) failed")
-    }
-
-    private func isValid(_ path: StorePath, _ plan: BuildPlan) -> Bool {
-        guard let derivation = plan.derivations[path] else { return true }
-        let objects = derivation.outputs.keys.compactMap { try? derivation.path(of: $0, in: store.directory) }
-        return (try? store.validPaths(among: objects).count == objects.count) ?? false
     }
 
     /// Checking and repairing is for what was asked for; what it needs is built as ever.

@@ -75,7 +75,9 @@ struct BuildSession {
         switch builder {
         case .local(_, var realiser):
             let directory = directory
-            if !quiet { realiser.onPlan = { PlanReport($0, in: directory).write(isDryRun: false) } }
+            if !quiet, realiser.settings.mode == .normal {
+                realiser.onPlan = { PlanReport($0, in: directory).write(isDryRun: false) }
+            }
             do { try realiser.realise(targets) } catch let error as BuildError {
                 throw BuildFailure(error: error, isReported: reported.contains(error.reason))
             }
