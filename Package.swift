@@ -184,6 +184,12 @@ let package = Package(
             ],
             linkerSettings: archive("sqlite3")),
 
+        // Builds in containers: with the runtime as a program beside its own, not linked in.
+        .target(
+            name: "NixBuild", dependencies: ["NixStore", "NixLocalStore", "OCI", "Archive", "Kernel", "JSON"],
+            // Its tests look inside; what is hot is below.
+            swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
+
         .target(
             name: "NixFetch",
             dependencies: [
@@ -208,7 +214,7 @@ let package = Package(
         .executableTarget(
             name: "dhow-nix",
             dependencies: [
-                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixFetch", "NixSettings", "Registry",
+                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixBuild", "NixFetch", "NixSettings", "Registry",
                 "Kernel", "JSON",
             ],
             linkerSettings: selfContained + foundation + archive("sqlite3")),
@@ -246,6 +252,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
+        .testTarget(name: "NixBuildTests", dependencies: ["NixBuild", "NixStore", "NixLocalStore", "Kernel", "JSON"]),
         .testTarget(name: "NixSettingsTests", dependencies: ["NixSettings", "Kernel"]),
         .testTarget(name: "NixLanguageTests", dependencies: ["NixLanguage", "NixStore"]),
         .testTarget(name: "EngineModelTests", dependencies: ["EngineModel"]),

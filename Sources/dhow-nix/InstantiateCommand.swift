@@ -89,7 +89,7 @@ enum InstantiateCommand {
         }
     }
 
-    private static func source(_ word: String, isExpression: Bool, _ host: LocalHost) -> Evaluation.Source {
+    static func source(_ word: String, isExpression: Bool, _ host: LocalHost) -> Evaluation.Source {
         let directory = host.environment("PWD") ?? "/"
         if isExpression { return .expression(word, basePath: directory) }
         if word == "-" { return .standardInput(Output.readInput(), basePath: directory) }

@@ -1,8 +1,8 @@
 import NixLanguage
 import NixStore
 
-/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-instantiate`, `nix-store`,
-/// `nix-hash`.
+/// `dhow-nix VERB …`, and the tools of the same work under their own names: `nix-build`, `nix-instantiate`,
+/// `nix-store`, `nix-hash`.
 struct Program {
     let arguments: [String]
     /// The same, byte by byte.
@@ -19,6 +19,7 @@ struct Program {
         let rest = Array(arguments.dropFirst())
         switch name {
         case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
+        case "nix-build": return run(NixBuildCommand.run, rest, called: name)
         case "nix-store" where rest.first == "--generate-binary-cache-key":
             return run(KeyCommand.generatePair, Array(rest.dropFirst()), called: name)
         case "nix-store": return run(NixStoreCommand.run, rest, called: name)
@@ -30,6 +31,8 @@ struct Program {
         let called = "\(name) \(verb)"
         switch verb {
         case "eval": return run(EvalCommand.run, options, called: called)
+        case "build": return run(BuildCommand.run, options, called: called)
+        case "log": return run(LogCommand.run, options, called: called)
         case "instantiate": return run(InstantiateCommand.run, options, called: called)
         case "store":
             return run(
@@ -72,6 +75,10 @@ struct Program {
             return 0
         } catch is Quiet {
             return 1
+        } catch let failure as BuildFailure {
+            if !failure.isReported { Output.error.write("error: \(failure.error.reason)\n") }
+            // The old tools' scripts tell failures apart by the status.
+            return name.hasPrefix("nix-") ? failure.error.exitStatus : 1
         } catch {
             let text = String(describing: error)
             let whole = Array((text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n").utf8)
@@ -85,6 +92,8 @@ struct Program {
 
         Commands:
           eval         Evaluate an expression and print its value, as 'nix eval'
+          build        Build derivations, as 'nix build'
+          log          Print the log of a build
           instantiate  Evaluate or parse files, as 'nix-instantiate'
           store        Work on a store, as 'nix store' and 'nix-store'
           path-info    Print what a store knows of objects, as 'nix path-info'

@@ -16,7 +16,10 @@ struct StoreSettings {
     var configuration = ProcessConfiguration.initial
     private let host: LocalHost
 
-    init(_ host: LocalHost) { self.host = host }
+    init(_ host: LocalHost, _ configuration: NixConfiguration = ProcessConfiguration.initial) {
+        self.host = host
+        self.configuration = configuration
+    }
 
     /// The store that commands work on when they name none themselves.
     var store: String { configuration.storeName(host) }

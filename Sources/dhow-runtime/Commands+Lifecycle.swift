@@ -125,13 +125,21 @@ extension Commands {
             let launch = LaunchFlags(flags)
             let detach = flags.bool("detach", "d", "Detach from the container's process")
             let keep = flags.bool("keep", "Do not delete the container after it exits")
+            let executable = flags.string("executable", "File to execute in place of the one that args[0] names")
+            let dependent = flags.bool(
+                "die-with-parent", "Kill the container when this program's parent ends, or asks this program to")
             return { surroundings, arguments in
                 do {
                     try surroundings.seal()
                     let id = arguments[0]
-                    let ready = try launch.load(id, surroundings, isDetached: detach.value)
+                    var ready = try launch.load(id, surroundings, isDetached: detach.value)
+                    if !executable.value.isEmpty { ready.options.executable = executable.value }
+                    if dependent.value {
+                        ready.options.parentDeathSignal = .kill
+                        try ProcessControl.setParentDeathSignal(.terminate)
+                    }
                     // Before the process exists, so that no signal is lost.
-                    let foreground = detach.value ? nil : try Foreground()
+                    let foreground = detach.value ? nil : try Foreground(killsWhenAsked: dependent.value)
                     let created = try surroundings.runtime.launch(
                         ready.specification, text: ready.text, ready.options)
                     do {

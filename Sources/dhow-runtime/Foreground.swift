@@ -5,10 +5,14 @@ import Kernel
 /// A process that this program waits for: it gets this program's signals, and its terminal is shown on ours.
 final class Foreground {
     private let signals: SignalDescriptor
+    private let killsWhenAsked: Bool
     private var savedSettings: termios?
 
     /// Blocks all signals, to be read and passed on.
-    init() throws {
+    /// - Parameter killsWhenAsked: whether a signal that asks this program to end kills the process: the first process
+    ///   of a container has no default actions.
+    init(killsWhenAsked: Bool = false) throws {
+        self.killsWhenAsked = killsWhenAsked
         SignalSet.all.block()
         signals = try SignalDescriptor(.all)
     }
@@ -71,6 +75,8 @@ final class Foreground {
                     try? master.setTerminalSize(size)
                 }
             case Signal(rawValue: SIGURG): continue
+            case .terminate where killsWhenAsked, .interrupt where killsWhenAsked, .hangup where killsWhenAsked:
+                try? process.send(signal: .kill)
             default: try? process.send(signal: event.signal)
             }
         }

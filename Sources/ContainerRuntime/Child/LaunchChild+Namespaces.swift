@@ -28,11 +28,11 @@ extension LaunchChild {
         return try own.inode == namespace.status().inode
     }
 
-    func becomeRoot() throws {
+    func become(uid: UInt32, gid: UInt32) throws {
         // Groups may be forbidden in a user namespace (setgroups: deny).
         try? Credentials.setSupplementaryGroups([])
-        try Credentials.setGroupIDs(0)
-        try Credentials.setUserIDs(0)
+        try Credentials.setGroupIDs(gid)
+        try Credentials.setUserIDs(uid)
         try ProcessControl.setDumpable(false)
     }
 

@@ -82,7 +82,8 @@ final class LaunchChild {
         case .joinNamespace(let kind, let path): try joinNamespace(kind, path)
         case .enterCgroup: try inherited.entrance?.enter()
         case .awaitPlacement: if inherited.awaitsPlacement { try awaitOrder(.placed) }
-        case .becomeRoot: try becomeRoot()
+        case .becomeRoot: try become(uid: 0, gid: 0)
+        case .becomeUser(let uid, let gid): try become(uid: uid, gid: gid)
         case .unshare(let kinds): try unshare(kinds)
         case .unshareTime(let offsets): try unshareTime(offsets)
         case .joinContainer(let kinds, let pid): try joinContainer(kinds, pid: pid)
@@ -131,7 +132,9 @@ final class LaunchChild {
         case .dropPrivileges(let plan): try dropPrivileges(plan)
         case .setParentDeathSignal(let signal):
             try ProcessControl.setParentDeathSignal(signal)
-        case .findExecutable: executable = try ExecutableSearch.find(plan.arguments.first ?? "", in: environment)
+        case .findExecutable:
+            executable = try ExecutableSearch.find(
+                inherited.options.executable ?? plan.arguments.first ?? "", in: environment)
         case .awaitStart: try awaitStart()
         case .execute: try executeProgram()
         }

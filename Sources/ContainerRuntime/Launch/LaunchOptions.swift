@@ -26,6 +26,9 @@ public struct LaunchOptions: Sendable {
     public var noNewKeyring = false
     /// How many descriptors from 3 on the process inherits.
     public var preservedDescriptors: Int32 = 0
+    /// The file to execute, absolute inside the container; `nil`: the first argument names it, which the program sees
+    /// as its name.
+    public var executable: String?
     /// The signal that the process receives when its parent dies; `nil`: none.
     public var parentDeathSignal: Signal?
     /// A path for a unix datagram socket through which another process starts the container; `nil`:

@@ -9,6 +9,7 @@ extension LaunchStep: CustomStringConvertible {
         case .enterCgroup: "enter the cgroup"
         case .awaitPlacement: "wait for the parent's part"
         case .becomeRoot: "become user 0 and group 0"
+        case .becomeUser(let uid, let gid): "become user \(uid) and group \(gid)"
         case .unshare(let kinds): "make new namespaces: " + kinds.map(\.rawValue).joined(separator: " ")
         case .unshareTime: "make a time namespace"
         case .joinContainer(let kinds, let pid):

@@ -13,6 +13,8 @@ public enum LaunchStep: Sendable, Equatable {
     case awaitPlacement
     /// Becomes user and group 0 of the user namespace.
     case becomeRoot
+    /// In a user namespace that has no user 0: one that it has, so that what is made on the way has an owner.
+    case becomeUser(uid: UInt32, gid: UInt32)
     case unshare([NamespaceKind])
     /// Makes a time namespace for the program that will be executed, where the parent may not.
     case unshareTime([String: LinuxTimeOffset])

@@ -61,13 +61,23 @@ struct PlanCompiler {
         let order: [NamespaceKind] = [.ipc, .uts, .network, .cgroup, .time, .mount]
         for kind in order { if let path = namespaces.joined[kind] { add(.joinNamespace(kind, path: path)) } }
         if let path = namespaces.joined[.user] { add(.joinNamespace(.user, path: path)) }
-        if namespaces.contains(.user) { add(.becomeRoot) }
+        if namespaces.contains(.user) { add(owner) }
         if namespaces.joined[.user] != nil {
             let kinds = NamespaceKind.allCases.filter { $0 != .cgroup && $0 != .time && $0 != .user }
                 .filter { namespaces.created.contains($0) }
             if !kinds.isEmpty { add(.unshare(kinds)) }
         }
         if namespaces.created.contains(.cgroup) { add(.unshare([.cgroup])) }
+    }
+
+    /// Who does the preparing in a user namespace. One that lacks user 0 gives all capabilities to any user that it has,
+    /// and they stay until they are dropped.
+    private var owner: LaunchStep {
+        func hasRoot(_ mappings: [LinuxIDMapping]) -> Bool { mappings.contains { $0.containerID == 0 } }
+        guard namespaces.created.contains(.user), let uid = plan.uidMappings.first, let gid = plan.gidMappings.first,
+            !hasRoot(plan.uidMappings), !hasRoot(plan.gidMappings)
+        else { return .becomeRoot }
+        return .becomeUser(uid: uid.containerID, gid: gid.containerID)
     }
 
     private mutating func addIdentity() {

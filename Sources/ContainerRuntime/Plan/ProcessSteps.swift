@@ -61,12 +61,17 @@ enum ProcessSteps {
     }
 
     private static func persona(_ personality: LinuxPersonality) throws(RuntimeError) -> UInt {
-        guard personality.flags?.isEmpty ?? true else {
-            throw RuntimeError(.invalidSpecification, "personality flags are not supported; the specification has none")
+        var flags: UInt = 0
+        for flag in personality.flags ?? [] {
+            // The specification has none; this one is what makes builds of Nix repeatable.
+            guard flag == "ADDR_NO_RANDOMIZE" else {
+                throw RuntimeError(.invalidSpecification, "personality flag \"\(flag)\" is not supported")
+            }
+            flags |= 0x4_0000
         }
         switch personality.domain {
-        case "LINUX": return 0
-        case "LINUX32": return 8
+        case "LINUX": return flags
+        case "LINUX32": return 8 | flags
         default: throw RuntimeError(.invalidSpecification, "invalid personality domain \(personality.domain)")
         }
     }

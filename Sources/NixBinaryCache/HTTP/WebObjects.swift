@@ -69,3 +69,24 @@ private final class WebSource: ByteSource {
         return bytes.count
     }
 }
+
+/// Single files of the web.
+public enum WebFile {
+    /// Hands out the file at `address`, `http://…` or `https://…`, piece by piece.
+    /// - Throws: `StoreError.unreachable`, `.notFound`, and whatever `sink` throws.
+    public static func read(
+        _ address: String, settings: TransferSettings, to sink: ([UInt8]) throws -> Void
+    ) throws {
+        guard let parsed = WebAddress(address) else {
+            throw StoreError(.unsupported, "'\(address)' is not an address that files are fetched from: http or https")
+        }
+        let source = WebSource(CacheClient(settings), parsed)
+        while true {
+            let bytes = try [UInt8](unsafeUninitializedCapacity: 1 << 18) { buffer, count in
+                count = try source.read(into: UnsafeMutableRawBufferPointer(buffer))
+            }
+            if bytes.isEmpty { return }
+            try sink(bytes)
+        }
+    }
+}

@@ -137,7 +137,9 @@ public struct Schedule: Sendable {
 
         /// The next object; `nil` when there is no more to do.
         func take() -> PathInfo? {
-            locked { state in
+            // Not by way of `locked`: others change the state while this one waits, which they must not while somebody
+            // has it `inout`.
+            condition.locked {
                 while state.ready.isEmpty, state.failure == nil, state.running > 0 { condition.wait() }
                 guard state.failure == nil, let info = state.ready.popLast() else { return nil }
                 state.running += 1

@@ -1,52 +1,46 @@
 import Kernel
+import NixBuild
 import NixLocalStore
 import NixStore
 
 // Operations that bring objects in and out.
 extension NixStoreCommand {
     func realise(_ session: StoreSession) throws {
-        var results: [StorePath] = []
+        var targets: [BuildTarget] = []
+        var results: [(derivation: StorePath?, names: [String])] = []
         for word in words {
-            // DERIVATION!OUTPUT,OUTPUT
-            let parts = word.split(separator: "!", maxSplits: 1)
-            let path = try session.object(String(parts.first ?? ""))
+            let (name, outputs) = BuildTargets.split(word)
+            let path = try session.object(name)
+            targets.append(path.isDerivation ? .outputs(path, Set(outputs ?? [])) : .object(path))
+            results.append((path, outputs ?? []))
+        }
+        let mode: BuildSettings.Mode =
+            flags.contains("--check") ? .check : flags.contains("--repair") ? .repair : .normal
+        let builder = try BuildSession(
+            session.store, settings, mode: mode, showsLogs: !flags.contains("--no-build-output"))
+        if flags.contains("--dry-run") { return try builder.showPlan(targets) }
+        if flags.contains("--ignore-unknown"), case .local(_, let realiser) = builder.builder {
+            let unknown = try realiser.plan(targets).unknown
+            targets.removeAll { if case .object(let path) = $0 { unknown.contains(path) } else { false } }
+            results.removeAll { $0.derivation.map(unknown.contains) ?? false }
+        }
+        try builder.realise(targets)
+        var paths: [(path: StorePath, output: String)] = []
+        for (path, names) in results {
+            guard let path else { continue }
             guard path.isDerivation else {
-                guard try session.store.isValid(path) else {
-                    throw StoreError(
-                        .notValid,
-                        "path '\(session.directory.print(path))' does not exist and cannot be created")
-                }
-                results.append(path)
+                paths.append((path, "out"))
                 continue
             }
-            let wanted = parts.count > 1 ? parts[1].split(separator: ",").map(String.init) : nil
-            let derivation = try session.store.derivation(at: path)
-            for name in wanted ?? derivation.outputs.keys.sorted() {
-                guard let output = try derivation.path(of: name, in: session.directory) else {
-                    throw StoreError(
-                        .badDerivation,
-                        "derivation '\(session.directory.print(path))' does not have an output named '\(name)'")
-                }
-                guard try session.store.isValid(output) else {
-                    throw StoreError(
-                        .notValid,
-                        "output '\(name)' of '\(session.directory.print(path))' is not valid, and nothing here builds it"
-                    )
-                }
-                results.append(output)
+            let outputs = try builder.outputs(of: path)
+            for name in names.isEmpty ? outputs.keys.sorted() : names {
+                if let output = outputs[name] { paths.append((output, name)) }
             }
         }
-        if flags.contains("--dry-run") { return }
-        guard let root = values["--add-root"] else {
-            if !results.isEmpty {
-                StoreSession.say(
-                    "warning: you did not specify '--add-root'; the result might be removed by the garbage collector")
-            }
-            return session.print(results)
-        }
+        guard let root = values["--add-root"] else { return session.print(paths.map(\.path)) }
         let base = try StoreSession.absolute(root)
-        for (index, path) in results.enumerated() {
-            let link = index == 0 ? base : "\(base)-\(index + 1)"
+        for (index, (path, output)) in paths.enumerated() {
+            let link = (index == 0 ? base : "\(base)-\(index + 1)") + (output == "out" ? "" : "-" + output)
             try session.store.addRoot(link, to: path)
             Output.standard.write(link + "\n")
         }
@@ -162,14 +156,5 @@ extension NixStoreCommand {
         "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 
-    func readLogs(_ session: StoreSession) throws {
-        for word in words {
-            let path = try session.object(word)
-            guard let log = try session.store.buildLog(of: path) else {
-                throw StoreError(
-                    .notValid, "build log of derivation '\(session.directory.print(path))' is not available")
-            }
-            Output.standard.write(log)
-        }
-    }
+    func readLogs(_ session: StoreSession) throws { try LogCommand.print(words, session) }
 }

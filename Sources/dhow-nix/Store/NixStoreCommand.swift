@@ -41,7 +41,7 @@ struct NixStoreCommand {
     private static let short = [
         "-r": "--realise", "--realize": "--realise", "-q": "--query", "-A": "--add", "-l": "--read-log",
         "-R": "--requisites", "-d": "--deriver", "-b": "--binding", "-u": "--use-output",
-        "--use-outputs": "--use-output", "-f": "--force-realise", "--optimize": "--optimise",
+        "--use-outputs": "--use-output", "-f": "--force-realise", "-Q": "--no-build-output", "--optimize": "--optimise",
     ]
     private static let operations: Set<String> = [
         "--realise", "--query", "--add", "--add-fixed", "--print-fixed-path", "--delete", "--gc", "--verify",
@@ -55,7 +55,7 @@ struct NixStoreCommand {
     private static let plainFlags: Set<String> = [
         "--include-outputs", "--use-output", "--force-realise", "--recursive", "--ignore-liveness", "--print-roots",
         "--print-live", "--print-dead", "--check-contents", "--repair", "--hash-given", "--reregister", "--indirect",
-        "--dry-run", "--ignore-unknown", "--check",
+        "--dry-run", "--ignore-unknown", "--check", "--no-build-output",
     ]
     private static let valued: Set<String> = ["--binding", "--max-freed", "--add-root", "--flat"]
 

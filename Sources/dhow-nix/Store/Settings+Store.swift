@@ -18,6 +18,10 @@ extension Settings {
             ? ReadOnlyStoreHost(layout: layout, system: system)
             : StoreHost(layout: layout, system: system, options: storeOptions)
         let settings = self
+        (host as? StoreHost)?.build = { store, outputs in
+            guard case .local(_, let realiser) = try BuildSession(store, settings, showsLogs: false).builder else { return }
+            try BuildSession.realise(outputs, with: realiser)
+        }
         var fetcher: Fetcher?
         host.fetches = { [unowned host] request in
             if let fetcher { return try fetcher.fetch(request) }

@@ -59,6 +59,13 @@ class StoreHost: ReadOnlyStoreHost {
         super.init(layout: layout, system: system)
     }
 
+    /// With a store that is open already.
+    init(store: LocalStore, system: String = LocalHost.machineSystem) {
+        options = store.options
+        opened = store
+        super.init(layout: store.layout, system: system)
+    }
+
     func localStore() throws -> LocalStore {
         if let opened { return opened }
         let store = try LocalStore(layout, options: options)

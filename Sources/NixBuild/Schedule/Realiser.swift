@@ -1,0 +1,125 @@
+import NixLocalStore
+import NixStore
+import Synchronization
+
+/// Makes outputs of derivations valid: fetches what can be fetched and builds the rest, each after what it needs.
+///
+///     try Realiser(store: store, settings: settings).realise([.outputs(derivation, [])])
+///
+/// All calls block. Builds are on threads of their own, at most `maxJobs` at once.
+public struct Realiser: Sendable {
+    public let store: LocalStore
+    public var settings: BuildSettings
+    public var source: (any ObjectSource)?
+    /// Called from several threads.
+    public var onEvent: @Sendable (BuildEvent) -> Void = { _ in }
+    /// Called with what will be done, before anything is.
+    public var onPlan: @Sendable (BuildPlan) -> Void = { _ in }
+
+    public init(store: LocalStore, settings: BuildSettings = BuildSettings(), source: (any ObjectSource)? = nil) {
+        self.store = store
+        self.settings = settings
+        self.source = source
+    }
+
+    /// What `realise` would do.
+    public func plan(_ targets: [BuildTarget]) throws -> BuildPlan {
+        var planner = Planner(store: store, source: source, settings: settings)
+        return try planner.run(targets)
+    }
+
+    /// - Throws: `BuildError`; with `keepsGoing` after everything else is built.
+    public func realise(_ targets: [BuildTarget]) throws {
+        let plan = try plan(targets)
+        onPlan(plan)
+        if let path = plan.unknown.min() {
+            throw BuildError(
+                .failed,
+                "path '\(store.directory.print(path))' is required, but it is not valid, and nothing makes or has it")
+        }
+        if !plan.fetch.paths.isEmpty, let source { try source.fetch(plan.fetch.paths, into: store) }
+        guard !plan.toBuild.isEmpty else { return }
+        guard settings.maxJobs > 0 else {
+            throw BuildError(
+                .cannotBuild,
+                "unable to start any build; either increase '--max-jobs' or enable remote builds.\n"
+                    + "https://nixos.org/manual/nix/stable/advanced-topics/distributed-builds.html")
+        }
+        try build(plan, targets)
+    }
+
+    /// Threads' common knowledge.
+    private final class Progress: Sendable {
+        struct State {
+            var failed: [StorePath: BuildError] = [:]
+            /// In the order in which it happened.
+            var first: BuildError?
+        }
+        let state = Mutex(State())
+    }
+
+    private func build(_ plan: BuildPlan, _ targets: [BuildTarget]) throws {
+        let progress = Progress()
+        let (needs, derivations) = (plan.needs, plan.derivations)
+        // A schedule runs work for objects that refer to each other, which these do.
+        let jobs = plan.toBuild.map { path in
+            PathInfo(path: path, narHash: .zero(.sha256), narSize: 0, references: needs[path] ?? [])
+        }
+        try Schedule(jobs).run(parallelism: settings.maxJobs) { job in
+            let path = job.path
+            let failedInputs = progress.state.withLock { state in
+                job.references.filter { state.failed[$0] != nil }.count
+            }
+            let isOver = !settings.keepsGoing && progress.state.withLock { $0.first != nil }
+            do {
+                if failedInputs > 0 {
+                    throw BuildError(
+                        .dependencyFailed,
+                        "\(failedInputs) dependencies of derivation '\(store.directory.print(path))' failed to build")
+                }
+                if isOver {
+                    throw BuildError(
+                        .cancelled,
+                        "'\(store.directory.print(path))' was not built because something else failed")
+                }
+                guard let derivation = derivations[path] else { return }
+                try DerivationBuild(
+                    path: path, derivation: derivation, store: store, settings: settings(for: path, targets),
+                    isCancelled: { !settings.keepsGoing && progress.state.withLock { $0.first != nil } },
+                    report: onEvent
+                ).run()
+            } catch {
+                let failure = error as? BuildError ?? BuildError(.failed, "\(error)")
+                let isNews = progress.state.withLock { state in
+                    state.failed[path] = failure
+                    if state.first == nil { state.first = failure }
+                    return failure.code != .cancelled
+                }
+                if isNews { onEvent(.failed(path, failure)) }
+            }
+        }
+        guard let first = progress.state.withLock({ $0.first }) else { return }
+        // What was asked for and did not come: with one target its own reason, else which.
+        let failed = progress.state.withLock { $0.failed }
+        let wanted = targets.compactMap { target -> StorePath? in
+            if case .outputs(let path, _) = target { return path }
+            return nil
+        }
+        let missed = wanted.filter { failed[$0] != nil }
+        if missed.count == 1, let reason = missed.first.flatMap({ failed[$0] }) { throw reason }
+        guard missed.count > 1, first.code == .failed else { throw first }
+        let names = missed.map { "'\(store.directory.print($0))'" }.joined(separator: ", ")
+        throw BuildError(.failed, "build of \(names) failed")
+    }
+
+    /// Checking and repairing is for what was asked for; what it needs is built as ever.
+    private func settings(for path: StorePath, _ targets: [BuildTarget]) -> BuildSettings {
+        guard settings.mode != .normal else { return settings }
+        let isTarget = targets.contains { target in
+            if case .outputs(path, _) = target { true } else { false }
+        }
+        var settings = settings
+        if !isTarget { settings.mode = .normal }
+        return settings
+    }
+}

@@ -1,0 +1,174 @@
+import Kernel
+import NixBinaryCache
+import NixBuild
+import NixLanguage
+import NixLocalStore
+import NixSettings
+import NixStore
+import Synchronization
+
+/// What the commands that build share: who builds, with what settings, and what the user is told.
+struct BuildSession {
+    enum Builder {
+        case local(LocalStore, Realiser)
+        case daemon(DaemonStore)
+    }
+
+    let builder: Builder
+    let directory: StoreDirectory
+    private let reported = ReportedFailures()
+
+    /// - Parameters:
+    ///   - showsLogs: whether what builders write goes to standard error.
+    ///   - mode: what becomes of what is valid already.
+    init(_ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool) throws {
+        let host = LocalHost()
+        if let daemon = try Self.daemon(settings, host) {
+            builder = .daemon(daemon)
+            directory = daemon.directory
+            return
+        }
+        let store = try LocalStore(try settings.layout(host), options: settings.storeOptions)
+        builder = .local(
+            store, try Self.realiser(store, settings, mode: mode, showsLogs: showsLogs, reported))
+        directory = store.directory
+    }
+
+    init(_ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool) throws {
+        builder = .local(
+            store, try Self.realiser(store, settings, mode: mode, showsLogs: showsLogs, reported))
+        directory = store.directory
+    }
+
+    private static func realiser(
+        _ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode, showsLogs: Bool,
+        _ reported: ReportedFailures
+    ) throws -> Realiser {
+        let host = LocalHost()
+        var build = settings.configuration.buildSettings(host)
+        build.mode = mode
+        let stores = StoreSettings(host, settings.configuration)
+        let transfer = try stores.transfer()
+        build.download = { address, sink in try WebFile.read(address, settings: transfer, to: sink) }
+        let directory = store.directory
+        var realiser = Realiser(
+            store: store, settings: build, source: try CacheSource(settings.configuration, stores, host))
+        realiser.onEvent = { event in
+            if case .failed(_, let error) = event { reported.insert(error.reason) }
+            show(event, in: directory, showsLogs: showsLogs)
+        }
+        return realiser
+    }
+
+    /// The daemon, where it owns the store that is meant.
+    private static func daemon(_ settings: Settings, _ host: LocalHost) throws -> DaemonStore? {
+        let name = settings.configuration.storeName(host)
+        let isDaemon = name == "daemon" || name.hasPrefix("unix://")
+        guard isDaemon || name == "auto" || name.isEmpty else { return nil }
+        return try StoreSettings(host, settings.configuration).open(name) as? DaemonStore
+    }
+
+    // MARK: Building
+
+    /// Makes targets valid, and says before what that takes.
+    func realise(_ targets: [BuildTarget], quiet: Bool = false) throws {
+        switch builder {
+        case .local(_, var realiser):
+            let directory = directory
+            if !quiet, realiser.settings.mode == .normal {
+                realiser.onPlan = { PlanReport($0, in: directory).write(isDryRun: false) }
+            }
+            do { try realiser.realise(targets) } catch let error as BuildError {
+                throw BuildFailure(error: error, isReported: reported.contains(error.reason))
+            }
+        case .daemon(let daemon):
+            try daemon.build(
+                targets.map { target in
+                    switch target {
+                    case .object(let path): directory.print(path)
+                    case .outputs(let path, let names): daemon.target(path, outputs: Array(names))
+                    }
+                })
+        }
+    }
+
+    /// Says what making targets valid would take.
+    func showPlan(_ targets: [BuildTarget]) throws {
+        guard case .local(_, let realiser) = builder else {
+            throw UsageError("'--dry-run' is not supported with a Nix daemon")
+        }
+        PlanReport(try realiser.plan(targets), in: directory).write(isDryRun: true)
+    }
+
+    private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool) {
+        switch event {
+        case .waiting(let path): say("waiting for lock on '\(directory.print(path))'")
+        case .building(let path, let mode):
+            let verb =
+                switch mode {
+                case .normal: "building"
+                case .check: "checking outputs of"
+                case .repair: "repairing outputs of"
+                }
+            say("\(verb) '\(directory.print(path))'...")
+        case .line(_, let bytes): if showsLogs { Output.error.write(bytes + [0x0A]) }
+        case .built: break
+        case .warning(let text): say("warning: " + text)
+        case .kept(_, let place): say("note: keeping build directory '\(place)'")
+        case .failed(_, let error): say("error: \(error.reason)")
+        }
+    }
+
+    private static func say(_ text: String) { Output.error.write(text + "\n") }
+}
+
+/// A build failed.
+struct BuildFailure: Error {
+    let error: BuildError
+    /// Whether the user has seen it.
+    let isReported: Bool
+}
+
+/// What the user has been told went wrong.
+private final class ReportedFailures: Sendable {
+    private let reasons = Mutex<Set<String>>([])
+
+    func insert(_ reason: String) { reasons.withLock { _ = $0.insert(reason) } }
+    func contains(_ reason: String) -> Bool { reasons.withLock { $0.contains(reason) } }
+}
+
+/// What will be, or would be, built and fetched, in Nix's words.
+struct PlanReport {
+    private let plan: BuildPlan
+    private let directory: StoreDirectory
+
+    init(_ plan: BuildPlan, in directory: StoreDirectory) {
+        self.plan = plan
+        self.directory = directory
+    }
+
+    func write(isDryRun: Bool) {
+        var text = ""
+        if !plan.toBuild.isEmpty {
+            text +=
+                plan.toBuild.count == 1
+                ? "this derivation will be built:\n" : "these \(plan.toBuild.count) derivations will be built:\n"
+            for path in plan.toBuild { text += "  \(directory.print(path))\n" }
+        }
+        let paths = plan.fetch.paths
+        if !paths.isEmpty {
+            let sizes =
+                "(\(StoreSession.mebibytes(Int64(clamping: plan.fetch.downloadSize))) download, "
+                + "\(StoreSession.mebibytes(Int64(clamping: plan.fetch.unpackedSize))) unpacked)"
+            text +=
+                paths.count == 1
+                ? "this path will be fetched \(sizes):\n" : "these \(paths.count) paths will be fetched \(sizes):\n"
+            for path in paths.sorted() { text += "  \(directory.print(path))\n" }
+        }
+        if isDryRun, !plan.unknown.isEmpty {
+            text += "don't know how to build these paths:\n"
+            for path in plan.unknown.sorted() { text += "  \(directory.print(path))\n" }
+        }
+        Output.error.write(text)
+    }
+}
