@@ -2,7 +2,7 @@
 ///
 /// The evaluator is not linked into `dhow`, whose daily verbs must start in a few milliseconds.
 enum NixTools {
-    private static let names: Set = ["nix-instantiate", "nix-hash"]
+    private static let names: Set = ["nix-instantiate", "nix-store", "nix-env", "nix-hash"]
 
     /// Becomes `dhow-nix` if that is meant.
     /// - Returns: an exit status when it is meant and cannot be; `nil` when something else is.
