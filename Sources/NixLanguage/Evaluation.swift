@@ -53,14 +53,30 @@ public struct Evaluation {
 
     /// Evaluates and prints.
     public func run(on host: any EvaluationHost) -> Result<[UInt8], Failure> {
-        let outcome = EvaluationThread.run { stack -> Result<[UInt8], Failure> in
+        evaluating(on: host, output)
+    }
+
+    /// Calls `body` with the value that the source is, not evaluated yet, and with what functions are given.
+    func onEvaluator<Output>(
+        of host: any EvaluationHost, _ body: @escaping (Evaluator, ValueRef, Attributes) throws -> Output
+    ) -> Result<Output, Failure> {
+        evaluating(on: host) { evaluator in
+            let root = evaluator.arena.value(.thunk(try parse(evaluator), evaluator.baseEnvironment))
+            return try body(evaluator, root, try givenArguments(evaluator))
+        }
+    }
+
+    /// Calls `body` with an evaluator, on its own thread; what it throws is put into words.
+    private func evaluating<Output>(
+        on host: any EvaluationHost, _ body: @escaping (Evaluator) throws -> Output
+    ) -> Result<Output, Failure> {
+        EvaluationThread.run { stack -> Result<Output, Failure> in
             let evaluator = Evaluator(host: settings.fence(host), settings: settings, stack: stack)
-            do { return .success(try output(evaluator)) } catch {
+            do { return .success(try body(evaluator)) } catch {
                 let printer = ErrorPrinter(positions: evaluator.positions, showsTrace: settings.showsTrace)
                 return .failure(Failure(description: printer.print(evaluator.evaluationError(error))))
             }
         }
-        return outcome
     }
 
     private func parse(_ evaluator: Evaluator) throws -> Node {

@@ -23,6 +23,7 @@ struct Program {
         case "nix-store" where rest.first == "--generate-binary-cache-key":
             return run(KeyCommand.generatePair, Array(rest.dropFirst()), called: name)
         case "nix-store": return run(NixStoreCommand.run, rest, called: name)
+        case "nix-env": return run(EnvCommand.run, rest, called: name)
         case "nix-hash": return run(NixHashCommand.run, rest, called: name)
         default: break
         }
@@ -49,6 +50,7 @@ struct Program {
         case "copy": return run(CopyCommand.run, options, called: called)
         case "config": return run(ConfigCommand.run, options, called: called)
         case "show-config": return run(ConfigCommand.show, options, called: called)
+        case "env": return run(EnvCommand.run, options, called: called)
         case "repl": return run(ReplCommand.run, options, called: called)
         case "key": return run(KeyCommand.run, options, called: called)
         case "", "help", "--help", "-h":
@@ -102,6 +104,7 @@ struct Program {
           hash         Print or convert hashes, as 'nix hash' and 'nix-hash'
           copy         Copy objects between stores and binary caches
           config       Print settings, as 'nix config show'
+          env          List packages, as 'nix-env --query'
           repl         Evaluate expressions as they are typed, as 'nix repl'
           key          Make keys that sign what binary caches hold
 

@@ -2,7 +2,7 @@
 ///
 /// The evaluator is not linked into `dhow`, whose daily verbs must start in a few milliseconds.
 enum NixTools {
-    private static let names: Set = ["nix-build", "nix-instantiate", "nix-store", "nix-hash"]
+    private static let names: Set = ["nix-build", "nix-instantiate", "nix-store", "nix-env", "nix-hash"]
     private static let work = "evaluates Nix"
 
     /// Becomes `dhow-nix` if that is meant.

@@ -176,7 +176,9 @@ open class LocalHost: EvaluationHost {
         case .recursive:
             guard try kind(of: path) != nil else { throw HostError(.missing, "path '\(path)' does not exist") }
             // The filter is asked about the paths that the expression named.
-            let asked = accepts.map { accepts in { (entry: String) in try accepts(path + entry.dropFirst(source.count)) } }
+            let asked = accepts.map { accepts in
+                { (entry: String) in try accepts(path + entry.dropFirst(source.count)) }
+            }
             hash = try Hash(.sha256, archiveOf: source, in: archiveSource, accepts: asked ?? { _ in true })
         case .flat: hash = Hash(.sha256, of: try readFile(path))
         }

@@ -3,9 +3,9 @@ struct XMLPrinter {
     private let evaluator: Evaluator
     private let isStrict: Bool
     private let showsLocations: Bool
-    private(set) var bytes: [UInt8] = []
+    private var text = XMLText()
+    var bytes: [UInt8] { text.bytes }
     private(set) var context = Context.none
-    private var depth = 0
     /// Derivations that have been written in full.
     private var derivations: Set<Text> = []
 
@@ -16,45 +16,22 @@ struct XMLPrinter {
     }
 
     mutating func print(_ reference: ValueRef) throws {
-        bytes = Array("<?xml version='1.0' encoding='utf-8'?>\n".utf8)
+        text = XMLText()
         try element("expr") { printer in try printer.write(reference, .none) }
     }
 
     // MARK: Elements
 
-    private mutating func open(_ name: String, _ attributes: [(String, [UInt8])], isEmpty: Bool) {
-        bytes.append(contentsOf: repeatElement(0x20, count: depth * 2))
-        bytes.append(contentsOf: ("<" + name).utf8)
-        for (key, value) in attributes.sorted(by: { $0.0 < $1.0 }) {
-            bytes.append(contentsOf: " \(key)=\"".utf8)
-            for byte in value {
-                switch byte {
-                case UInt8(ascii: "\""): bytes.append(contentsOf: "&quot;".utf8)
-                case UInt8(ascii: "<"): bytes.append(contentsOf: "&lt;".utf8)
-                case UInt8(ascii: ">"): bytes.append(contentsOf: "&gt;".utf8)
-                case UInt8(ascii: "&"): bytes.append(contentsOf: "&amp;".utf8)
-                case UInt8(ascii: "\n"): bytes.append(contentsOf: "&#xA;".utf8)
-                default: bytes.append(byte)
-                }
-            }
-            bytes.append(UInt8(ascii: "\""))
-        }
-        bytes.append(contentsOf: (isEmpty ? " />\n" : ">\n").utf8)
-    }
-
     private mutating func empty(_ name: String, _ attributes: [(String, [UInt8])] = []) {
-        open(name, attributes, isEmpty: true)
+        text.empty(name, attributes)
     }
 
     private mutating func element(
         _ name: String, _ attributes: [(String, [UInt8])] = [], _ body: (inout XMLPrinter) throws -> Void
     ) throws {
-        open(name, attributes, isEmpty: false)
-        depth += 1
+        text.open(name, attributes)
         try body(&self)
-        depth -= 1
-        bytes.append(contentsOf: repeatElement(0x20, count: depth * 2))
-        bytes.append(contentsOf: "</\(name)>\n".utf8)
+        text.close(name)
     }
 
     private func location(_ position: Position) -> [(String, [UInt8])] {

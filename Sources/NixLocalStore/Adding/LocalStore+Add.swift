@@ -79,7 +79,11 @@ extension LocalStore {
     ///
     /// Whatever stands there without being valid is somebody's half-done work, and is removed first; so is what a
     /// failing `body` leaves.
-    func making(_ path: StorePath, repair: Bool = false, _ body: (String) throws -> PathInfo) throws {
+    ///
+    /// - Parameter derivation: what the object is, if it is a derivation that need not be read back.
+    func making(
+        _ path: StorePath, repair: Bool = false, derivation: Derivation? = nil, _ body: (String) throws -> PathInfo
+    ) throws {
         try addTemporaryRoot(path)
         if !repair, try isValid(path) { return }
         let locks = try lock([path])
@@ -101,7 +105,7 @@ extension LocalStore {
                         var result = OptimiseResult()
                         try optimise(file, &result)
                     }
-                    try register([info])
+                    try register([info], derivations: derivation.map { [path: $0] } ?? [:])
                 } catch {
                     try? here.removeTree(target)
                     throw error
@@ -132,11 +136,14 @@ extension LocalStore {
     /// Those without a time of registration get the present.
     /// - Throws: `StoreError.notValid` when one refers to something that is neither valid nor among them,
     ///   `.badDerivation` when a derivation's outputs are not where they should be.
-    public func register(_ infos: [PathInfo]) throws {
+    public func register(_ infos: [PathInfo]) throws { try register(infos, derivations: [:]) }
+
+    /// - Parameter derivations: those among them that are known already.
+    private func register(_ infos: [PathInfo], derivations: [StorePath: Derivation]) throws {
         try requireWritable()
         var outputs: [StorePath: [String: StorePath]] = [:]
         for info in infos where info.path.isDerivation {
-            let derivation = try derivation(at: info.path)
+            let derivation = try derivations[info.path] ?? derivation(at: info.path)
             for name in derivation.outputs.keys {
                 guard let path = try derivation.path(of: name, in: directory) else { continue }
                 outputs[info.path, default: [:]][name] = path

@@ -7,14 +7,22 @@ extension LocalStore {
     public func addText(
         name: String, contents: [UInt8], references: Set<StorePath> = [], repair: Bool = false
     ) throws -> StorePath {
+        try addText(name: name, contents: contents, references: references, repair: repair, derivation: nil)
+    }
+
+    /// - Parameter derivation: what `contents` is, if it is that.
+    private func addText(
+        name: String, contents: [UInt8], references: Set<StorePath>, repair: Bool, derivation: Derivation?
+    ) throws -> StorePath {
         try requireWritable()
         let hash = Hash(.sha256, of: contents)
         let path = try directory.makeTextPath(name: name, hash: hash, references: references)
-        try making(path, repair: repair) { file in
+        try making(path, repair: repair, derivation: derivation) { file in
             try FileDescriptor.currentDirectory.writeNew(file, contents)
             var metadata = CanonicalMetadata()
             try metadata.apply(to: file)
-            var info = try describe(path, file)
+            let (narHash, narSize) = try Hash.andSize(archiveOf: "", in: TextSource(contents))
+            var info = PathInfo(path: path, narHash: narHash, narSize: narSize)
             info.references = references
             info.contentAddress = "text:" + hash.text(.nix32, withAlgorithm: true)
             return info
@@ -26,7 +34,7 @@ extension LocalStore {
     public func addDerivation(_ derivation: Derivation, repair: Bool = false) throws -> StorePath {
         try addText(
             name: derivation.name + ".drv", contents: derivation.aterm(in: directory),
-            references: derivation.references, repair: repair)
+            references: derivation.references, repair: repair, derivation: derivation)
     }
 
     /// Adds a file or a tree.
@@ -86,6 +94,23 @@ extension LocalStore {
     func describe(_ path: StorePath, _ file: String) throws -> PathInfo {
         let (hash, size) = try Hash.andSize(archiveOf: file)
         return PathInfo(path: path, narHash: hash, narSize: size)
+    }
+}
+
+/// One file that is in memory.
+private struct TextSource: NARSource {
+    private let contents: [UInt8]
+
+    init(_ contents: [UInt8]) { self.contents = contents }
+
+    func kind(of path: String) -> FileKind { .regular }
+    func isExecutable(_ path: String) -> Bool { false }
+    func target(ofLink path: String) -> [UInt8] { [] }
+    func names(in path: String) -> [ByteString] { [] }
+
+    func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) {
+        size(UInt64(contents.count))
+        contents.withUnsafeBytes { if !$0.isEmpty { body($0) } }
     }
 }
 

@@ -1,11 +1,13 @@
 import NixStore
 
 extension Hash {
-    /// SHA-256 and length of the archive of `path`, on disk.
-    public static func andSize(archiveOf path: String) throws -> (hash: Hash, size: UInt64) {
+    /// SHA-256 and length of the archive of `path`.
+    public static func andSize(
+        archiveOf path: String, in source: any NARSource = DirectorySource()
+    ) throws -> (hash: Hash, size: UInt64) {
         var counter = CountingHash()
         try withUnsafeMutablePointer(to: &counter) { counter in
-            try NARWriter(source: DirectorySource()) { counter.pointee.update($0) }.write(path)
+            try NARWriter(source: source) { counter.pointee.update($0) }.write(path)
         }
         return counter.finish()
     }

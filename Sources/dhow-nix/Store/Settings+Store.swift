@@ -9,10 +9,11 @@ extension Settings {
         try StoreLayout.named(configuration.storeName(host), environment: host.environment)
     }
 
-    /// What evaluates: with a store that is written to, or one that is only computed.
+    /// What evaluates: with a store that is written to, or one that is only computed; `dummy://` is none at all.
     func host(isReadOnly: Bool) throws -> LocalHost {
-        let layout = try layout()
         let system = configuration.system
+        if configuration.storeName(LocalHost()) == "dummy://" { return LocalHost(system: system) }
+        let layout = try layout()
         let host =
             isReadOnly
             ? ReadOnlyStoreHost(layout: layout, system: system)
