@@ -93,7 +93,7 @@ struct BuildWorkspace {
     private func runSandboxed(_ user: BuildUser, _ temporary: String) throws {
         let environment = try environment(buildDirectory: settings.sandboxBuildDirectory, hasNetwork: hasNetwork)
         try write(environment.files, into: temporary, user)
-        if Credentials.effectiveUserID == 0 {
+        if user.isOther {
             try here.changeOwner(of: temporary, userID: user.userID, groupID: user.groupID)
         }
         let root = try SandboxRoot(
@@ -166,7 +166,7 @@ struct BuildWorkspace {
         for (name, bytes) in files {
             let file = directory + "/" + name
             try here.writeFile(file, bytes, creating: true)
-            if let user, Credentials.effectiveUserID == 0 {
+            if let user, user.isOther {
                 try here.changeOwner(of: file, userID: user.userID, groupID: user.groupID)
             }
         }

@@ -1,3 +1,4 @@
+import Kernel
 import NixLanguage
 import NixSettings
 
@@ -92,6 +93,6 @@ struct Settings {
 
     /// The absolute path of a file named on the command line.
     static func absolute(_ path: String, _ host: LocalHost) -> String {
-        path.hasPrefix("/") ? path : (host.environment("PWD") ?? "") + "/" + path
+        path.hasPrefix("/") ? path : (host.environment("PWD") ?? (try? workingDirectory()) ?? "") + "/" + path
     }
 }

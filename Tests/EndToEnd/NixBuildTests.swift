@@ -93,10 +93,8 @@ import Testing
             no = false; list = [ 1 "a b" true ]; set = { x = 1; "y z" = "it's"; }; nested = { a = { b = 1; }; };
             exportReferencesGraph.graph = [ tools ]; inherit tools;
             args = [ "sh" "-c" ''
-              b=$(echo ${busybox}); for o in out dev; do
-                p=$($b sed -n "s/.*\\"$o\\":\\"\\([^\\"]*\\)\\".*/\\1/p" .attrs.json); $b cat .attrs.json .attrs.sh > $p
-                $b env | $b grep ATTRS | $b sort >> $p
-              done'' ]; };
+              b=${busybox}; place() { $b sed -n "s/.*\\"$1\\":\\"\\([^\\"]*\\)\\".*/\\1/p" .attrs.json; }
+              { $b cat .attrs.json .attrs.sh; $b env | $b grep ATTRS | $b sort; } > $(place out); echo > $(place dev)'' ]; };
           thirtyTwo = make { name = "thirty-two"; system = "i686-linux"; script = "uname -m > $out"; };
           environment = make { name = "environment"; script = ''
             { env | sort; id; cat /etc/passwd /etc/group /etc/hosts; ls -A / /dev /etc /build /nix/store; hostname

@@ -59,8 +59,9 @@ final class LaunchChild {
         // The clone has reset what has a handler; what the parent ignores for itself the program must not.
         for signal in [Signal.pipe, .child] { signal.restoreDefault() }
         _ = setFileModeMask(0)
-        // Not to be looked into by what may already live in a pid namespace that is joined.
-        try? ProcessControl.setDumpable(false)
+        // Not to be looked into by what may already live in a pid namespace that is joined. A new user namespace's maps
+        // are written by way of this process's /proc first, perhaps without root.
+        if !plan.namespaces.created.contains(.user) { try? ProcessControl.setDumpable(false) }
         for (index, step) in plan.steps.enumerated() {
             do {
                 try execute(step, at: index)

@@ -83,10 +83,10 @@ struct Launch {
         try channels.child.socket.close()
 
         try writeIdentity()
-        if isPlacedByParent {
-            try tolerant { () throws(CgroupError) in try cgroup.create(placing: pid, resources: resources) }
+        try tolerant { () throws(CgroupError) in
+            if isPlacedByParent { try cgroup.create(placing: pid, resources: resources) }
+            try cgroup.apply(resources)
         }
-        try tolerant { () throws(CgroupError) in try cgroup.apply(resources) }
         if let rdt = specification.linux?.intelRdt { try ResourceDirector.place(pid, rdt, id: options.id) }
         for limit in plan.rlimits { try limit.apply(to: pid) }
         if inheritance.awaitsPlacement { try channels.parent.send(.placed) }

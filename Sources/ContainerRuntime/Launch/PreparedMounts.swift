@@ -49,6 +49,8 @@ enum PreparedMounts {
             try tree.setMountAttributes(set: .idMapped, userNamespace: namespace, recursive: mapping.isRecursive)
             return tree
         } catch let error as KernelError {
+            // Without power over mounts out here, what this user may reach the child, which is the same user, may too.
+            if mount.idMapping == nil, error.code == .notPermitted { return nil }
             throw RuntimeError(
                 .system, "error mounting \"\(source)\" to rootfs at \"\(mount.destination)\": \(error)",
                 errno: error.code.rawValue)

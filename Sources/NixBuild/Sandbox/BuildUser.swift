@@ -6,6 +6,8 @@ import NixLocalStore
 struct BuildUser {
     let userID: UInt32
     let groupID: UInt32
+    /// Whether it is another than this process's, so that files must be given to it.
+    let isOther: Bool
     /// Held for as long as the identity is used.
     private let lock: FileDescriptor?
 
@@ -13,10 +15,12 @@ struct BuildUser {
     private static let firstFree: UInt32 = 872_415_232
     private static let freeCount: UInt32 = 1024
 
-    /// Without root, the user itself. With root, a member of `group` that is free, or an identifier of nobody's.
+    /// Without root, the user itself. With root, a member of `group` that is free, or an identifier of nobody's, if
+    /// this process's user namespace has such.
     init(group: String, in layout: StoreLayout) throws {
-        guard Credentials.effectiveUserID == 0 else {
+        guard Credentials.effectiveUserID == 0, try Self.hasIdentifiers() else {
             (userID, groupID, lock) = (Credentials.effectiveUserID, Credentials.effectiveGroupID, nil)
+            isOther = false
             return
         }
         let pool = layout.state + "/userpool"
@@ -29,6 +33,7 @@ struct BuildUser {
             let file = try FileDescriptor.open("\(pool)/\(candidate.user)", [.readWrite, .create], mode: 0o600)
             if try file.lock(.exclusive, wait: false) {
                 (userID, groupID, lock) = (candidate.user, candidate.group, file)
+                isOther = true
                 return
             }
         }
@@ -36,6 +41,14 @@ struct BuildUser {
             .cannotBuild,
             "all build users are currently in use; consider creating additional users and adding them to "
                 + "the '\(group)' group")
+    }
+
+    /// Whether this process may become any user: in a namespace of somebody's own it may not.
+    private static func hasIdentifiers() throws -> Bool {
+        try FileDescriptor.currentDirectory.readText("/proc/self/uid_map").split(separator: "\n").contains { line in
+            let numbers = line.split(separator: " ").compactMap { UInt64($0) }
+            return numbers.count == 3 && numbers[0] <= 0 && numbers[0] + numbers[2] > UInt64(firstFree + freeCount)
+        }
     }
 
     private static func members(of name: String) -> [(user: UInt32, group: UInt32)] {

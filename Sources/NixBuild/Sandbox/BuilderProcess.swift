@@ -24,7 +24,7 @@ struct BuilderProcess {
         let terminal = try PseudoTerminal()
         let peer = try terminal.openPeer()
         _ = try peer.makeTerminalRaw()
-        if let owner, Credentials.effectiveUserID == 0 {
+        if let owner, owner.isOther {
             try peer.changeOwner(userID: owner.userID, groupID: 0)
             try peer.changeMode(0o600)
         }

@@ -59,7 +59,7 @@ struct Sandbox {
         process.noNewPrivileges = true
         var limits = [POSIXRlimit(type: "RLIMIT_CORE", hard: .max, soft: 0)]
         // Processes are counted by user, and only a build's own user has none but the builder's.
-        if settings.processLimit > 0, Credentials.effectiveUserID == 0 {
+        if settings.processLimit > 0, user.isOther {
             limits.append(POSIXRlimit(type: "RLIMIT_NPROC", hard: settings.processLimit, soft: settings.processLimit))
         }
         process.rlimits = limits

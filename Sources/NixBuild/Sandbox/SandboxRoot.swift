@@ -41,10 +41,9 @@ struct SandboxRoot {
         try here.makeDirectory(parent, mode: 0o710)
         do {
             let group = user.groupID
-            let isRoot = Credentials.effectiveUserID == 0
             try here.makeDirectory(bundle, mode: 0o700)
             try here.makeDirectory(path, mode: 0o750)
-            if isRoot {
+            if user.isOther {
                 for directory in [parent, path] { try here.changeOwner(of: directory, userID: 0, groupID: group) }
             }
             try here.makeDirectory(path + "/tmp", mode: 0o1777)
@@ -55,7 +54,7 @@ struct SandboxRoot {
             try Self.writeAccounts(path, settings)
             let objects = path + store.directory.path
             try here.makeDirectories(objects)
-            if isRoot { try here.changeOwner(of: objects, userID: 0, groupID: group) }
+            if user.isOther { try here.changeOwner(of: objects, userID: 0, groupID: group) }
             try here.changeMode(of: objects, to: 0o1775)
             var mounts: [Bind] = []
             for input in inputs.sorted() {

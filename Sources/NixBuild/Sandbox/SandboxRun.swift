@@ -42,7 +42,10 @@ struct SandboxRun {
             let reason = failure[at.upperBound...].split(separator: ": ").last.map { $0.filter { $0 != "\"" } } ?? ""
             throw BuildError(.failed, "executing '\(program.executable)': \(reason)")
         }
-        throw SandboxUnavailable(reason: String(failure.drop { $0 != "=" }.dropFirst()))
+        let reason =
+            failure.range(ofText: "run failed: ").map { failure[$0.upperBound...].filter { $0 != "\\" } }
+            ?? failure[...]
+        throw SandboxUnavailable(reason: reason.hasSuffix("\"") ? String(reason.dropLast()) : String(reason))
     }
 }
 

@@ -62,7 +62,8 @@ public struct Realiser: Sendable {
         let progress = Progress()
         let (needs, derivations) = (plan.needs, plan.derivations)
         // A schedule runs work for objects that refer to each other, which these do.
-        let jobs = plan.toBuild.map { path in
+        // It begins with the last of what is ready.
+        let jobs = plan.toBuild.reversed().map { path in
             PathInfo(path: path, narHash: .zero(.sha256), narSize: 0, references: needs[path] ?? [])
         }
         try Schedule(jobs).run(parallelism: settings.maxJobs) { job in
