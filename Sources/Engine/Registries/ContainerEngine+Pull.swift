@@ -30,11 +30,12 @@ extension ContainerEngine {
         } catch { throw EngineError(wrapping: error) }
         return stream { send in
             if reference.tag != nil || reference.digest != nil {
-                return try await self.pull(reference, platform, options.credential, send)
+                return try await self.pull(reference, options, platform, send)
             }
-            let repository = try self.registries.repository(reference, credential: options.credential)
+            let repository = try self.registries.repository(
+                reference, named: options.image, credential: options.credential)
             for tag in try await repository.tags() {
-                try await self.pull(reference.tagged(tag), platform, options.credential, send)
+                try await self.pull(reference.tagged(tag), options, platform, send)
             }
         }
     }
@@ -70,10 +71,11 @@ extension ContainerEngine {
 
     /// Fetches one image: its documents, then the missing layers side by side, each unpacked while it arrives.
     private func pull(
-        _ reference: ImageReference, _ platform: Platform?, _ credential: Credential?,
+        _ reference: ImageReference, _ options: ImagePullOptions, _ platform: Platform?,
         _ send: @escaping @Sendable (ProgressMessage) -> Void
     ) async throws {
-        let repository = try registries.repository(reference, credential: credential)
+        let repository = try registries.repository(
+            reference, named: options.image, credential: options.credential)
         let name = ManifestName(reference)
         let remote = try await repository.image(name, platform: platform)
         send(.status("Pulling from \(reference.path)", id: name.description))
