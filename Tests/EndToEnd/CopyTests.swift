@@ -257,7 +257,7 @@ struct CopyTests {
         ("a:\n  images:\n    b: [\"1]", "list.yml:3: "), ("a: |\n  x", "list.yml:1: blocks of text"),
         ("a:\n  tls-verify: maybe", "list.yml:2: tls-verify is"), ("", "No images to sync"),
         ("a: {}\na: {}", "list.yml:2: the key"),
-        ("a:\n  images-by-semver:\n    b: '>1'", "list.yml:2: images-by-semver"),
+        ("a:\n  images-by-semver:\n    b: '>1'", "list.yml:3: images-by-semver"),
     ])
     func mistakesInAListHaveALine(_ text: String, _ reason: String) throws {
         try place.scratch.write(text, to: "list.yml")
