@@ -62,6 +62,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", path: "Sources/CLibraries/CSQLite"),
         .target(name: "Kernel", dependencies: ["CKernel"]),
         .target(name: "JSON"),
+        .target(name: "TOML"),
 
         // The container formats.
         .target(name: "OCI", dependencies: ["JSON"]),
@@ -69,12 +70,12 @@ let package = Package(
         .target(
             name: "Archive", dependencies: ["Kernel", "CCompression"],
             linkerSettings: archive("z", "zstd", "lzma", "bz2")),
+        .target(name: "Hashing", dependencies: ["OCI", .product(name: "Crypto", package: "swift-crypto")]),
         .target(name: "Cgroups", dependencies: ["Kernel", "OCI", "JSON"]),
         .target(
             name: "Registry",
             dependencies: [
-                "OCI", "Credentials", "JSON", "Kernel",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "OCI", "Credentials", "Hashing", "JSON", "Kernel", "TOML",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -86,8 +87,7 @@ let package = Package(
         .target(
             name: "Storage",
             dependencies: [
-                "OCI", "Archive", "Kernel", "JSON",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "OCI", "Archive", "Hashing", "Kernel", "JSON",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
 
@@ -136,7 +136,7 @@ let package = Package(
         .target(
             name: "ImageTransports",
             dependencies: [
-                "OCI", "JSON", "Kernel", "Archive", "Registry", "Credentials", "EngineClient",
+                "OCI", "JSON", "Kernel", "Archive", "Hashing", "Registry", "Credentials", "EngineClient",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             // Its tests look inside; nothing here is hot enough to mind.
@@ -145,8 +145,8 @@ let package = Package(
         .target(
             name: "CopyCommands",
             dependencies: [
-                "ImageTransports", "Registry", "Credentials", "CommandLineKit", "EngineClient", "Archive", "Kernel",
-                "OCI", "JSON",
+                "ImageTransports", "Registry", "Credentials", "CommandLineKit", "EngineClient", "Archive", "Hashing",
+                "Kernel", "OCI", "JSON",
             ],
             swiftSettings: [.unsafeFlags(["-Osize"], .when(configuration: .release))]),
 
@@ -168,7 +168,7 @@ let package = Package(
             dependencies: ["NixStore", "Kernel", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: [.unsafeFlags(["-enable-testing"], .when(configuration: .release))]),
         .target(
-            name: "NixLanguage", dependencies: ["NixStore", "CNixSupport"],
+            name: "NixLanguage", dependencies: ["NixStore", "CNixSupport", "TOML"],
             swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]),
 
         // Apart from NixStore, so that what only names, reads and writes a store needs no event loop.
@@ -232,12 +232,13 @@ let package = Package(
         .testTarget(
             name: "RegistryTests",
             dependencies: [
-                "Registry", "Credentials", "Kernel",
+                "Registry", "Credentials", "Hashing", "Kernel",
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
-        .testTarget(name: "ImageTransportsTests", dependencies: ["ImageTransports", "Registry", "Archive", "Kernel"]),
+        .testTarget(
+            name: "ImageTransportsTests", dependencies: ["ImageTransports", "Hashing", "Registry", "Archive", "Kernel"]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),

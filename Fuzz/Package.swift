@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(name: "CCompression", path: "Shared/CLibraries/CCompression"),
         module("Kernel", ["CKernel"]),
         module("JSON"),
+        module("TOML"),
         module("OCI", ["JSON"]),
         module("Archive", ["Kernel", "CCompression"], libraries: ["z", "zstd", "lzma", "bz2"]),
         module("Cgroups", ["Kernel", "OCI", "JSON"]),
@@ -45,10 +46,11 @@ let package = Package(
             exclude: ["README.md", "Init/README.md", "Monitor/README.md"], libraries: ["seccomp", "z"]),
         module("Credentials", ["JSON", "Kernel"]),
         module(
-            "Registry", [],
+            "Registry", ["OCI", "TOML"],
             sources: [
                 "RegistryError.swift", "Endpoints/WebAddress.swift", "Endpoints/AddressRange.swift",
                 "Endpoints/ProxySettings.swift", "Authentication/Challenge.swift", "Distribution/LinkHeader.swift",
+                "RegistriesConf/RegistriesConf.swift", "RegistriesConf/RegistriesConf+Reading.swift",
             ]),
         module("EngineModel", ["OCI", "JSON"]),
         module("CommandLineKit", ["JSON"]),
@@ -84,7 +86,7 @@ let package = Package(
                 "ByteString.swift", "Daemon/DaemonEvent.swift", "Daemon/DaemonWire.swift", "Derivation", "Hash", "NAR",
                 "Paths", "Store", "StoreError.swift",
             ]),
-        module("NixLanguage", ["NixStore", "CNixSupport"]),
+        module("NixLanguage", ["NixStore", "CNixSupport", "TOML"]),
 
         // What the targets share, and what the parsers name of NIO's and of swift-crypto's.
         .target(name: "Fuzzing", path: "Support/Fuzzing", swiftSettings: instrumented),

@@ -17,6 +17,7 @@ struct GlobalFlags {
     private let insecurePolicy: Flag<Bool>
     private let policy: Flag<String>
     private let temporary: Flag<String>
+    private let registriesConf: Flag<String>
 
     struct Values {
         var architecture = ""
@@ -25,6 +26,7 @@ struct GlobalFlags {
         var isInsecure = false
         var policy = ""
         var temporary = ""
+        var registriesConf = ""
     }
 
     init(_ flags: FlagSet) {
@@ -41,12 +43,13 @@ struct GlobalFlags {
         flags.bool("debug", "enable debug output")
         timeout = flags.duration("command-timeout", "timeout for the command execution")
         flags.string("registries.d", type: "DIR", "use registry configuration files in DIR")
+        registriesConf = flags.string("registries-conf", "path to the registries.conf file").hidden()
     }
 
     var values: Values {
         Values(
             architecture: architecture.value, os: os.value, variant: variant.value, isInsecure: insecurePolicy.value,
-            policy: policy.value, temporary: temporary.value)
+            policy: policy.value, temporary: temporary.value, registriesConf: registriesConf.value)
     }
 
     /// These values where they are set, and otherwise others.
@@ -58,6 +61,7 @@ struct GlobalFlags {
         if insecurePolicy.isSet { result.isInsecure = insecurePolicy.value }
         if policy.isSet { result.policy = policy.value }
         if temporary.isSet { result.temporary = temporary.value }
+        if registriesConf.isSet { result.registriesConf = registriesConf.value }
         return result
     }
 }
@@ -123,6 +127,8 @@ struct AccessFlags {
         let environment = context.environment
         access.proxies = ProxySettings { environment[$0] }
         access.searchPath = environment["PATH"] ?? access.searchPath
+        let file = context.globals.registriesConf
+        access.registriesConf = try RegistriesConf(file: file.isEmpty ? nil : file) { environment[$0] }
         let (credentials, username) = (pick(\.credentials), pick(\.username))
         let password = password ?? pick(\.password)
         let token = pick(\.token)

@@ -26,9 +26,8 @@ extension Commands {
                 let plan = try SyncPlan(
                     source: source.value, destination: destination.value, root: arguments[1], isScoped: isScoped.value)
                 let reading = try from.access(context, common: common)
-                let run = CopyRun(
-                    source: reading, destination: try to.access(context, common: common),
-                    options: try copyFlags.options(globals), isQuiet: false)
+                let writing = try to.access(context, common: common)
+                let options = try copyFlags.options(globals)
                 let policy = try TrustPolicy(globals, environment: context.environment)
                 let images = try await copyFlags.retrying { try await plan.images(of: arguments[0], reading) }
                 var failures = 0
@@ -39,6 +38,8 @@ extension Commands {
                     if isDry.value { continue }
                     do {
                         try policy.check(image.place)
+                        let run = CopyRun(
+                            source: image.access ?? reading, destination: writing, options: options, isQuiet: false)
                         _ = try await copyFlags.retrying { try await run(image.place, target) }
                     } catch {
                         guard keepsGoing.value else { throw error }
@@ -53,7 +54,8 @@ extension Commands {
             }
         }
         command.details =
-            "Copies all tags of a repository into a directory, or all images of a directory into a registry."
+            "Copies all tags of a repository, or what a list in YAML names, into a directory or a registry, or all images of "
+            + "a directory into a registry."
         return command
     }
 }
@@ -64,6 +66,8 @@ private struct SyncPlan {
         var place: ImageLocation
         /// What it is called below the destination.
         var name: String
+        /// How its registry is reached, where a list says so.
+        var access: RegistryAccess?
     }
 
     private let source: String
@@ -74,13 +78,11 @@ private struct SyncPlan {
     init(source: String, destination: String, root: String, isScoped: Bool) throws {
         func check(_ kind: String, _ what: String) throws {
             guard !kind.isEmpty else { throw TransportError(.invalidInput, "A \(what) transport must be specified") }
-            guard kind != "yaml" else {
+            let known = what == "source" ? ["docker", "dir", "yaml"] : ["docker", "dir"]
+            guard known.contains(kind) else {
                 throw TransportError(
-                    .notSupported, "lists of images in YAML are not supported: name each repository to sync")
-            }
-            guard kind == "docker" || kind == "dir" else {
-                throw TransportError(
-                    .invalidInput, "\"\(kind)\" is not a valid \(what) transport; there are: docker, dir")
+                    .invalidInput,
+                    "\"\(kind)\" is not a valid \(what) transport; there are: \(known.joined(separator: ", "))")
             }
         }
         try check(source, "source")
@@ -93,7 +95,54 @@ private struct SyncPlan {
     }
 
     func images(of argument: String, _ access: RegistryAccess) async throws -> [Image] {
-        source == "docker" ? try await repository(argument, access) : try directory(argument)
+        switch source {
+        case "docker": try await repository(argument, access)
+        case "yaml": try await list(argument, access)
+        default: try directory(argument)
+        }
+    }
+
+    /// What a list names.
+    private func list(_ path: String, _ common: RegistryAccess) async throws -> [Image] {
+        let list = try ImageList(path)
+        var images: [Image] = []
+        for source in list.sources {
+            let access = source.access(common)
+            func add(_ found: [Image]) {
+                for var image in found {
+                    image.access = access
+                    images.append(image)
+                }
+            }
+            for (repository, names) in source.images {
+                if names.isEmpty { add(try await self.repository("\(source.registry)/\(repository)", access)) }
+                for name in names {
+                    let separator = name.contains(":") ? "@" : ":"
+                    add(try await self.repository("\(source.registry)/\(repository)\(separator)\(name)", access))
+                }
+            }
+            for (repository, pattern, line) in source.patterns {
+                let reference = try ImageReference("\(source.registry)/\(repository)")
+                for tag in try list.tags(try await tags(reference, access), matching: pattern, line: line) {
+                    let image = try reference.tagged(tag)
+                    add([Image(place: .registry(image), name: image.canonicalName)])
+                }
+            }
+        }
+        guard !images.isEmpty else { throw TransportError(.notFound, "No images to sync found in \"\(path)\"") }
+        return images
+    }
+
+    private func tags(_ reference: ImageReference, _ access: RegistryAccess) async throws -> [String] {
+        let client = access.client(for: reference.domain)
+        do {
+            let tags = try await access.repository(reference, client).tags()
+            await client.shutdown()
+            return tags
+        } catch {
+            await client.shutdown()
+            throw error
+        }
     }
 
     /// One image, where a tag or a digest is named, and otherwise one for each tag.
@@ -102,12 +151,9 @@ private struct SyncPlan {
         if reference.tag != nil || reference.digest != nil {
             return [Image(place: .registry(reference), name: reference.canonicalName)]
         }
-        var images: [Image] = []
-        try await Commands.with(.registry(reference.withDefaultTag), access) { source in
-            for tag in try await (source as? RegistrySource)?.registry.tags() ?? [] {
-                let image = try reference.tagged(tag)
-                images.append(Image(place: .registry(image), name: image.canonicalName))
-            }
+        let images = try await tags(reference, access).map { tag in
+            let image = try reference.tagged(tag)
+            return Image(place: .registry(image), name: image.canonicalName)
         }
         guard !images.isEmpty else { throw TransportError(.notFound, "No images to sync found in \"\(argument)\"") }
         return images

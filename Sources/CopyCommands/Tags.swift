@@ -1,4 +1,5 @@
 import CommandLineKit
+import Hashing
 import ImageTransports
 import JSON
 import Kernel

@@ -62,11 +62,23 @@ public struct CredentialStore: Sendable {
     }
 
     /// What the user has for a registry.
-    /// - Parameter host: host and port, as `docker.io` or `registry.example.com:5000`.
-    public func credential(for host: String) throws(CredentialError) -> Credential? {
+    /// - Parameters:
+    ///   - host: host and port, as `docker.io` or `registry.example.com:5000`.
+    ///   - repository: within the registry. What the file has for it, or for the innermost namespace that it is in, comes
+    ///     before what it has for the registry (containers-auth.json(5)).
+    public func credential(for host: String, repository: String = "") throws(CredentialError) -> Credential? {
+        var namespace = Substring(repository)
+        while !namespace.isEmpty {
+            let key = "\(host)/\(namespace)"
+            if let entry = document["auths"]?.object?[key], let found = try credential(in: entry, of: key) { return found }
+            namespace = namespace.lastIndex(of: "/").map { namespace[..<$0] } ?? ""
+        }
         let key = Credential.key(for: host)
         if let helper = helper(for: key) { return try helper.get(key) }
-        guard let entry = entry(for: key) else { return nil }
+        return try entry(for: key).flatMap { entry throws(CredentialError) in try credential(in: entry, of: key) }
+    }
+
+    private func credential(in entry: JSONValue, of key: String) throws(CredentialError) -> Credential? {
         let config: AuthConfig
         do throws(JSONError) { config = try AuthConfig(json: entry) } catch {
             throw CredentialError(
@@ -83,9 +95,18 @@ public struct CredentialStore: Sendable {
         let host = Credential.host(of: key)
         // Docker's own registry goes by `docker.io` in the files of Podman and skopeo.
         return auths.first {
+            guard !Self.isNamespace($0.name) else { return false }
             let other = Credential.host(of: $0.name)
             return other == host || Credential.key(for: other) == key
         }?.value
+    }
+
+    /// Whether a key is about a part of a registry: it has a path, and is not one of those with a scheme or the version
+    /// of the interface, which stood for registries once.
+    private static func isNamespace(_ key: String) -> Bool {
+        guard !key.contains("://"), let slash = key.firstIndex(of: "/") else { return false }
+        let path = key[slash...].split(separator: "/")
+        return path.first.map { $0 != "v1" && $0 != "v2" } ?? false
     }
 
     /// The registries with credentials in the file; those that only a helper knows are not among them.

@@ -12,6 +12,7 @@ struct RegistryFlags {
     private let httpProxy: Flag<String>
     private let httpsProxy: Flag<String>
     private let noProxy: Flag<String>
+    private let registriesConf: Flag<String>
 
     init(_ flags: FlagSet) {
         mirrors = flags.strings("registry-mirror", nil, "Preferred registry mirror")
@@ -23,6 +24,8 @@ struct RegistryFlags {
         httpsProxy = flags.string("https-proxy", nil, "HTTPS proxy URL to use for outgoing traffic")
         noProxy = flags.string(
             "no-proxy", nil, "Comma-separated list of hosts or IP addresses for which the proxy is skipped")
+        registriesConf = flags.string(
+            "registries-conf", nil, "File of registries, instead of containers' own registries.conf; empty for none")
     }
 
     static let options = [
@@ -34,6 +37,7 @@ struct RegistryFlags {
         DaemonFlags.Option(flag: "http-proxy", key: "http-proxy", kind: .text),
         DaemonFlags.Option(flag: "https-proxy", key: "https-proxy", kind: .text),
         DaemonFlags.Option(flag: "no-proxy", key: "no-proxy", kind: .text),
+        DaemonFlags.Option(flag: "registries-conf", key: "registries-conf", kind: .text),
     ]
 
     /// In the file the proxies are one object, `proxies`.
@@ -67,7 +71,17 @@ struct RegistryFlags {
         configuration.proxies = ProxySettings(
             httpProxy: httpProxy.value, httpsProxy: httpsProxy.value, noProxy: noProxy.value
         ).merged(over: ProxySettings(environment: environment))
-        do throws(RegistryError) { try configuration.validate() } catch { throw ConfigurationError(error.message) }
+        do throws(RegistryError) {
+            try configuration.validate()
+            if !registriesConf.isSet {
+                configuration.registriesConf = try RegistriesConf(environment: environment)
+            } else if !registriesConf.value.isEmpty {
+                configuration.registriesConf = try RegistriesConf(
+                    file: registriesConf.value, environment: environment)
+            }
+        } catch {
+            throw ConfigurationError(error.message)
+        }
         return configuration
     }
 

@@ -33,15 +33,36 @@ public final class RegistryClient: Sendable {
     public func shutdown() async { await transport.shutdown() }
 
     /// A repository, as one user sees it.
-    /// - Parameter credential: goes to the registry itself (and its token server), never to mirrors.
-    public func repository(_ reference: ImageReference, credential: Credential?) throws(RegistryError) -> Repository {
-        let endpoints = try configuration.endpointsForReading(reference.domain)
-        let readers = endpoints.map { exchange($0, credential: $0.isMirror ? nil : credential) }
-        // The registry itself is always there, and last.
-        guard let registry = readers.last else {
-            throw RegistryError(.invalidInput, "there is no registry for \(reference.familiarName)")
+    /// - Parameters:
+    ///   - reference: its digest, too, decides who is asked.
+    ///   - name: as the user wrote it: a short name may stand for images of several registries.
+    ///   - credential: goes to the registry itself (and its token server), never to mirrors.
+    ///   - other: credentials for the repositories that are read instead, where there are any.
+    public func repository(
+        _ reference: ImageReference, named name: String? = nil, credential: Credential?,
+        other: (ImageReference) throws(RegistryError) -> Credential? = { _ in nil }
+    ) throws(RegistryError) -> Repository {
+        let candidates = try name.flatMap(configuration.registriesConf.candidates)
+        var readers: [Exchange] = []
+        for var place in candidates ?? [reference] {
+            (place.tag, place.digest) = (reference.tag, reference.digest)
+            for var endpoint in try configuration.endpointsForReading(place) {
+                if place.repository != reference.repository, endpoint.repository == nil {
+                    endpoint.repository = place.repository
+                }
+                let there = endpoint.repository ?? reference.repository
+                let isOwn = !endpoint.isMirror && there.domain == reference.domain
+                readers.append(
+                    exchange(endpoint, credential: isOwn ? credential : try endpoint.repository.flatMap(other)))
+            }
         }
-        return Repository(client: self, reference: reference.repository, readers: readers, registry: registry)
+        // Who looks a short name up elsewhere does not write.
+        let registry =
+            try candidates == nil
+            ? configuration.endpointForWriting(reference) : configuration.endpoint(for: reference.domain)
+        return Repository(
+            client: self, reference: reference.repository, readers: readers,
+            registry: exchange(registry, credential: credential))
     }
 
     func exchange(_ endpoint: Endpoint, credential: Credential?) -> Exchange {

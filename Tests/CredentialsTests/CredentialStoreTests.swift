@@ -37,6 +37,31 @@ import Testing
         #expect(try store().credential(for: "other.example.com") == nil)
     }
 
+    @Test func innermostNamespaceComesFirst() throws {
+        try write(
+            #"""
+            {"auths": {"example.com/ns/app": {"username": "app", "password": "1"},
+                       "example.com/ns": {"username": "ns", "password": "1"},
+                       "example.com": {"username": "all", "password": "1"}}}
+            """#)
+        let store = try store()
+        func user(_ repository: String) throws -> String? {
+            guard case .password(let name, _)? = try store.credential(for: "example.com", repository: repository) else {
+                return nil
+            }
+            return name
+        }
+        #expect(try user("ns/app") == "app")
+        #expect(try user("ns/app/part") == "app")
+        #expect(try user("ns/apple") == "ns")
+        #expect(try user("n") == "all")
+        #expect(try user("") == "all")
+        // What is for a part is not for the whole.
+        try write(#"{"auths": {"example.com/ns": {"username": "ns", "password": "1"}}}"#)
+        #expect(try self.store().credential(for: "example.com") == nil)
+        #expect(try self.store().credential(for: "example.com", repository: "other/x") == nil)
+    }
+
     @Test func identityTokenComesBeforePassword() throws {
         try write(#"{"auths":{"example.com":{"auth":"bWU6","identitytoken":"refresh"}}}"#)
         #expect(try store().credential(for: "example.com") == .identityToken("refresh"))

@@ -29,6 +29,7 @@ struct CopyBadInputTests {
         // What is left is not in the way.
         try place.mustCopy("ours", [], place.image("one"), target)
         #expect(try place.theirs(["inspect", target]).status == 0)
+        if target.hasPrefix("dir:") { #expect(try place.contents == ["out"]) }
         withExtendedLifetime(registry) {}
     }
 
@@ -112,7 +113,6 @@ struct CopyBadInputTests {
         (["copy", "--sign-by", "key", "dir:a", "dir:b"], "signing images is not supported"),
         (["delete", "dir:a"], "not implemented"), (["list-tags", "dir:a"], "Unsupported transport"),
         (["sync", "--src", "dir", "--dest", "dir", "a", "b"], "rsync"),
-        (["sync", "--src", "yaml", "--dest", "dir", "a", "b"], "YAML"),
         (["manifest-digest", "none"], "Error reading manifest"), (["copy", "one"], "requires 2 arguments"),
     ])
     func otherCommandLinesAreRefused(_ arguments: [String], _ reason: String) throws {

@@ -215,6 +215,57 @@ struct CopyTests {
         try Shell.check(["diff", "-r", place.scratch.file("check"), place.scratch.file("ours-0/box:2")])
     }
 
+    @Test func syncByAListIsSkopeos() throws {
+        for tag in ["1.0", "1.1", "2.0"] {
+            for name in ["listed/a", "listed/b"] {
+                try place.mustCopy("ours", [], place.image("one"), "docker://\(place.registry.host)/\(name):\(tag)")
+            }
+        }
+        let digest = try place.theirs([
+            "inspect", "--tls-verify=false", "--format", "{{.Digest}}", place.image("many"),
+        ]).text
+        try place.scratch.write(
+            """
+            # what to fetch
+            \(place.registry.host):
+                tls-verify: false
+                images:
+                    listed/a: []
+                    'listed/b':   # two of three
+                    - "1.0"
+                    - 2.0
+                    t/many: [ v1, "\(digest)" ]
+                images-by-tag-regex:
+                    listed/b: ^1\\.1$
+                credentials:
+                    username: nobody
+                    password: "no # secret"
+            """, to: "list.yml")
+        for program in ["ours", "theirs"] {
+            let output = try place.run(
+                program, ["sync", "--src", "yaml", "--dest", "dir", "--scoped", "list.yml", "list-\(program)"])
+            #expect(output.status == 0, "\(output)")
+        }
+        try Shell.check(["diff", "-r", place.scratch.file("list-ours"), place.scratch.file("list-theirs")])
+        #expect(try Shell.sh("find \(place.scratch.file("list-ours")) -name manifest.json | wc -l").text == "8")
+    }
+
+    @Test(arguments: [
+        ("a:\n\timages: []", "list.yml:2: lines are indented"), ("a: &x\n", "list.yml:1: anchors"),
+        ("a:\n  imagess: {}", "list.yml:2: \"imagess\" is not known"), ("- a\n", "list.yml:1: the list has to be"),
+        ("a:\n  images:\n    b: 1", "list.yml:3: the tags of b"), ("a:\n    b: 1\n  c: 1", "list.yml:3: wrong"),
+        ("a:\n  images:\n    b: [\"1]", "list.yml:3: "), ("a: |\n  x", "list.yml:1: blocks of text"),
+        ("a:\n  tls-verify: maybe", "list.yml:2: tls-verify is"), ("", "No images to sync"),
+        ("a: {}\na: {}", "list.yml:2: the key"),
+        ("a:\n  images-by-semver:\n    b: '>1'", "list.yml:3: images-by-semver"),
+    ])
+    func mistakesInAListHaveALine(_ text: String, _ reason: String) throws {
+        try place.scratch.write(text, to: "list.yml")
+        let output = try place.ours(["sync", "--src", "yaml", "--dest", "dir", "list.yml", "nowhere"])
+        #expect(output.status == 1 && output.stderr.contains(reason), "\(output)")
+        #expect(try !place.contents.contains("nowhere"))
+    }
+
     @Test func daemonsStore() throws {
         let daemon = try Daemon.shared()
         let host = "unix://\(daemon.socket)"

@@ -60,7 +60,8 @@ struct DifferentialTests {
     @Test func hashesOfTreesAreEqual() throws {
         let root = try Nix.temporaryTree()
         defer { Nix.remove(root) }
-        for algorithm in HashAlgorithm.allCases {
+        // Nix 2.8 has no BLAKE3.
+        for algorithm in HashAlgorithm.allCases where algorithm != .blake3 {
             let ours = try Hash(algorithm, archiveOf: root, in: DirectorySource())
             #expect(ours.text(.base16) == (try Nix.run("nix-hash", "--type", algorithm.rawValue, root)))
             #expect(ours.text(.nix32) == (try Nix.run("nix-hash", "--base32", "--type", algorithm.rawValue, root)))

@@ -57,13 +57,13 @@ import Testing
     @Test func mirrorsAreForDockerHubAlone() throws {
         var configuration = RegistryConfiguration()
         configuration.mirrors = ["https://mirror.example.com/prefix/", "http://127.0.0.1:5000"]
-        let hub = try configuration.endpointsForReading("docker.io")
+        let hub = try configuration.endpointsForReading(ImageReference("alpine"))
         #expect(hub.map(\.name) == ["mirror.example.com", "127.0.0.1:5000", "docker.io"])
         #expect(hub[0].address(.https, "/v2/").description == "https://mirror.example.com/prefix/v2/")
         #expect(hub[1].scheme == .http)
-        #expect(try configuration.endpointsForReading("example.com").map(\.name) == ["example.com"])
+        #expect(try configuration.endpointsForReading(ImageReference("example.com/x")).map(\.name) == ["example.com"])
         configuration.mirrors = ["mirror.example.com"]
-        #expect(throws: RegistryError.self) { try configuration.endpointsForReading("docker.io") }
+        #expect(throws: RegistryError.self) { try configuration.endpointsForReading(ImageReference("alpine")) }
     }
 
     @Test(

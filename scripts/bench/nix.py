@@ -49,13 +49,19 @@ WALK = """
 
 def measure(arguments):
     """Seconds, and the most memory, in MB, of a command that must succeed."""
+    seconds, usage = run(arguments)
+    return seconds, usage.ru_maxrss / 1024
+
+
+def run(arguments):
+    """Seconds, and the resources, of a command that must succeed."""
     start = time.perf_counter()
     child = subprocess.Popen(arguments, env={**os.environ, "NIX_REMOTE": "dummy://"}, **QUIET)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"bench: {' '.join(arguments)[:200]} ended with {child.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return time.perf_counter() - start, usage
 
 
 def beside(name, ours, theirs, rounds=ROUNDS):
@@ -88,11 +94,7 @@ def hashing():
     sides = ([os.path.join(BIN, "dhow-nix"), "hash", "file", path], ["openssl", "dgst", "-sha256", path])
     for turn in range(max(3, ROUNDS // 3) + 1):
         for side, arguments in enumerate(sides):
-            child = subprocess.Popen(arguments, **QUIET)
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-            if child.returncode:
-                raise SystemExit(f"bench: {arguments[0]} ended with {child.returncode}")
+            _, usage = run(arguments)
             if turn:
                 samples[side].append(usage.ru_utime)
     os.unlink(path)

@@ -20,6 +20,10 @@ fuzz { bytes in
     let settings = ProxySettings(httpProxy: text, httpsProxy: text, noProxy: text)
     _ = try? settings.proxy(for: WebAddress(scheme: .https, host: "example.com"))
     if let decoded = Base64.decode(text), Base64.decode(Base64.encode(decoded)) != decoded { finding("base 64 of \(text)") }
+    var registries = RegistriesConf()
+    if (try? registries.merge(bytes, path: "registries.conf")) != nil {
+        for name in ["alpine", "a/b:1", "registry.example.com/x/y"] { _ = try? registries.candidates(for: name) }
+    }
     if let config = try? AuthConfig(header: text), (try? AuthConfig(header: config.header)) != config {
         finding("the header \(text)")
     }

@@ -66,7 +66,8 @@ extension Context {
     func pull(
         _ reference: ImageReference, platform: String, quiet: Bool, to descriptor: Int32 = 1
     ) async throws {
-        var query = [("fromImage", reference.name)]
+        // As Docker's client: what the daemon's registries.conf makes of short names is the daemon's business.
+        var query = [("fromImage", reference.familiarRepository)]
         // A digest is a tag to this interface.
         query.append(("tag", reference.digest?.description ?? reference.tag ?? ""))
         if !platform.isEmpty { query.append(("platform", platform)) }

@@ -20,6 +20,14 @@ final class BlobArrivals: BlobDestination {
         self.locks = locks
     }
 
+    /// Removes what came of blobs that did not become whole.
+    func discard() {
+        for key in held.withLock({ $0 }) {
+            guard let digest = try? Digest(key) else { continue }
+            pull.arrival(of: digest)?.discard()
+        }
+    }
+
     /// Lets other pulls have what was not finished.
     func close() {
         let left = held.withLock { held in

@@ -29,12 +29,18 @@ extension ContainerEngine {
             platform = try self.platform(options.platform)
         } catch { throw EngineError(wrapping: error) }
         return stream { send in
-            if reference.tag != nil || reference.digest != nil {
-                return try await self.pull(reference, platform, options.credential, send)
-            }
-            let repository = try self.registries.repository(reference, credential: options.credential)
-            for tag in try await repository.tags() {
-                try await self.pull(reference.tagged(tag), platform, options.credential, send)
+            do {
+                if reference.tag != nil || reference.digest != nil {
+                    return try await self.pull(reference, options, platform, send)
+                }
+                let repository = try self.registries.repository(
+                    reference, named: options.image, credential: options.credential)
+                for tag in try await repository.tags() {
+                    try await self.pull(reference.tagged(tag), options, platform, send)
+                }
+            } catch let error as RegistryError where error.code == .unauthorized {
+                // As Docker's daemon: at a status of 401 its client asks for a password, also where nobody is to answer.
+                throw EngineError(.notFound, error.message)
             }
         }
     }
@@ -70,10 +76,11 @@ extension ContainerEngine {
 
     /// Fetches one image: its documents, then the missing layers side by side, each unpacked while it arrives.
     private func pull(
-        _ reference: ImageReference, _ platform: Platform?, _ credential: Credential?,
+        _ reference: ImageReference, _ options: ImagePullOptions, _ platform: Platform?,
         _ send: @escaping @Sendable (ProgressMessage) -> Void
     ) async throws {
-        let repository = try registries.repository(reference, credential: credential)
+        let repository = try registries.repository(
+            reference, named: options.image, credential: options.credential)
         let name = ManifestName(reference)
         let remote = try await repository.image(name, platform: platform)
         send(.status("Pulling from \(reference.path)", id: name.description))
@@ -135,7 +142,25 @@ extension ContainerEngine {
             }
         } catch {
             if Task.isCancelled { throw CancellationError() }
-            throw cause.error ?? error
+            let error = cause.error ?? error
+            guard Self.isLackOfSpace(error) else { throw error }
+            // What fills the disk is of no use to anybody.
+            arrivals.discard()
+            let reference = remote.repository.reference
+            throw EngineError(
+                .system,
+                "cannot keep the image \(reference.familiarName) from the registry \(reference.domain): no space left on "
+                    + "device: free some space on the disk of \(configuration.dataRoot), for instance with 'docker system "
+                    + "prune', and pull again (\(error))")
+        }
+    }
+
+    private static func isLackOfSpace(_ error: any Error) -> Bool {
+        switch error {
+        case let error as StorageError: error.code == .noSpace
+        // The store's own error, as the client of registries hands it on.
+        case let error as RegistryError: error.code == .storageFailed && error.message.contains("no space left")
+        default: false
         }
     }
 }

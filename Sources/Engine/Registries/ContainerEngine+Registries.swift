@@ -45,7 +45,7 @@ extension ContainerEngine {
 
     private func remoteManifest(_ name: String, credential: Credential?) async throws -> (RemoteManifest, Repository) {
         let reference = try ImageReference(name)
-        let repository = try registries.repository(reference, credential: credential)
+        let repository = try registries.repository(reference, named: name, credential: credential)
         return (try await repository.manifest(ManifestName(reference)), repository)
     }
 

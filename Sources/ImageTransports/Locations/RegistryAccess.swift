@@ -21,6 +21,7 @@ public struct RegistryAccess: Sendable {
     public var verifiesTLS: Bool?
     public var certificateFolder: String?
     public var proxies = ProxySettings()
+    public var registriesConf = RegistriesConf()
     /// Where the daemons listen.
     public var dockerHost = EngineHost.unix(path: "/var/run/docker.sock")
     public var ownHost = EngineHost.unix(path: "/run/dhow/docker.sock")
@@ -37,20 +38,33 @@ public struct RegistryAccess: Sendable {
         configuration.certificateDirectories = ["/etc/containers/certs.d", "/etc/docker/certs.d"]
         configuration.distrustsLoopback = verifiesTLS == true
         if verifiesTLS == false { configuration.insecureRegistries = [domain] }
+        configuration.registriesConf = verifiesTLS.map { registriesConf.settingInsecure(!$0) } ?? registriesConf
         return RegistryClient(configuration)
     }
 
-    public func credential(for domain: String) throws -> Credential? {
+    /// - Parameter repository: within the registry; its own credentials come first.
+    public func credential(for domain: String, repository: String = "") throws -> Credential? {
         switch authentication {
         case .none: return nil
         case .given(let credential): return credential
         case .stored:
             for file in credentialFiles {
-                if let found = try CredentialStore(file: file, searchPath: searchPath).credential(for: domain) {
+                if let found = try CredentialStore(file: file, searchPath: searchPath).credential(
+                    for: domain, repository: repository)
+                {
                     return found
                 }
             }
             return nil
+        }
+    }
+
+    /// A repository, with the credentials for it and for those that are read instead.
+    public func repository(_ reference: ImageReference, _ client: RegistryClient) throws -> Repository {
+        try client.repository(reference, credential: credential(for: reference.domain, repository: reference.path)) { there throws(RegistryError) in
+            // Credentials on the command line are for the registry that stands there too.
+            guard authentication == .stored else { return nil }
+            do { return try credential(for: there.domain, repository: there.path) } catch { throw RegistryError(.unauthorized, "\(error)") }
         }
     }
 
@@ -69,8 +83,7 @@ extension ImageLocation {
         switch self {
         case .registry(let reference):
             let client = try Self.required(client)
-            return RegistrySource(
-                try client.repository(reference, credential: access.credential(for: reference.domain)), reference)
+            return RegistrySource(try access.repository(reference, client), reference)
         case .dockerArchive(let path, let selection):
             return try await DockerArchiveSource(self, path: path, selection: selection)
         case .layout, .layoutArchive: return try LayoutSource(self)
@@ -91,7 +104,7 @@ extension ImageLocation {
         case .registry(let reference):
             let client = try Self.required(client)
             return RegistryDestination(
-                try client.repository(reference, credential: access.credential(for: reference.domain)), reference,
+                try access.repository(reference, client), reference,
                 tags: tags.filter { $0.repository == reference.repository }.compactMap(\.tag))
         case .dockerArchive(let path, let selection):
             guard case .index = selection else {

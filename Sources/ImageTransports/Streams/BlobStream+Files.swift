@@ -1,3 +1,4 @@
+import Hashing
 import Kernel
 import OCI
 import Registry

@@ -28,8 +28,18 @@ struct PendingFile: Sendable {
     }
 
     static func temporaryName(for path: String) -> String {
-        let base = path.split(separator: "/").last.map(String.init) ?? "image"
-        return "\(folder(of: path))/.\(base.prefix(200)).\(randomHexadecimal(bytes: 8))"
+        "\(folder(of: path))/\(temporaryPrefix(for: path))\(randomHexadecimal(bytes: 8))"
+    }
+
+    private static func temporaryPrefix(for path: String) -> String {
+        ".\((path.split(separator: "/").last.map(String.init) ?? "image").prefix(200))."
+    }
+
+    /// Whether `temporaryName` may have given a file this name.
+    static func isTemporary(_ name: String, for path: String) -> Bool {
+        let prefix = temporaryPrefix(for: path)
+        let rest = name.dropFirst(prefix.count)
+        return name.hasPrefix(prefix) && rest.utf8.count == 16 && rest.allSatisfy(\.isHexDigit)
     }
 
     /// Gives the file its name; a file that has it loses it.

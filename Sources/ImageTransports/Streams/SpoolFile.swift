@@ -1,4 +1,5 @@
 import Glibc
+import Hashing
 import Kernel
 import OCI
 import Registry

@@ -63,6 +63,8 @@ public struct DirectoryDestination: ImageDestination {
 
     private let path: String
     private let temporary: String
+    /// Held while the directory is written to, so that others know whether it is in use.
+    private let lock: FileDescriptor
 
     public init(_ path: String) throws {
         var path = path
@@ -79,9 +81,26 @@ public struct DirectoryDestination: ImageDestination {
             }
         }
         try here.makeDirectories(PendingFile.folder(of: path))
+        Self.removeLeftovers(of: path)
         temporary = PendingFile.temporaryName(for: path)
         try here.makeDirectory(temporary)
+        lock = try here.open(temporary, [.readOnly, .directory])
+        _ = try lock.lock(.exclusive)
         try here.replaceFile("\(temporary)/\(DirectoryFormat.versionName)", with: DirectoryFormat.version)
+    }
+
+    /// Removes what copies to here have left that were killed.
+    private static func removeLeftovers(of path: String) {
+        let here = FileDescriptor.currentDirectory
+        let folder = PendingFile.folder(of: path)
+        for entry in (try? here.entries(of: folder)) ?? [] where PendingFile.isTemporary(entry.name, for: path) {
+            let leftover = "\(folder)/\(entry.name)"
+            guard let directory = try? here.open(leftover, [.readOnly, .directory, .noFollow]),
+                (try? directory.lock(.exclusive, wait: false)) == true,
+                here.exists("\(leftover)/\(DirectoryFormat.versionName)")
+            else { continue }
+            try? here.removeTree(leftover)
+        }
     }
 
     public func has(_ blob: Descriptor, from other: ImageReference?) throws -> Bool {

@@ -24,8 +24,7 @@ enum ConversionBuiltins {
             Builtin("fromTOML", 1, isGlobal: true) { evaluator, arguments in
                 let text = try evaluator.forcePlainString(
                     arguments[0], "while evaluating the argument passed to builtins.fromTOML")
-                var reader = TOMLReader(evaluator, text.bytes)
-                do { return try reader.document() } catch {
+                do { return try TOMLConversion(evaluator: evaluator).document(text.bytes) } catch {
                     let error = evaluator.evaluationError(error)
                     guard error.kind != .stackOverflow else { throw error }
                     let prefix = error.kind == .parse ? "" : "error: "

@@ -1,3 +1,4 @@
+import Hashing
 import NIOCore
 import NIOHTTP1
 import OCI
@@ -83,7 +84,8 @@ struct BlobDownload<Writer: BlobWriter> {
 
     private func open(at offset: Int64) async throws -> RegistryResponse {
         var request = RegistryRequest(
-            .GET, "\(repository.name)/blobs/\(descriptor.digest)", scopes: [repository.pullScope])
+            .GET, "\(repository.name(at: exchange))/blobs/\(descriptor.digest)",
+            scopes: [repository.pullScope(at: exchange)])
         if offset > 0 { request.headers.add(name: "Range", value: "bytes=\(offset)-") }
         let response = try await exchange.send(request)
         let length = response.headers.first(name: "Content-Length").flatMap { Int64($0) }

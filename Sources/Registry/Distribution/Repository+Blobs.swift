@@ -1,3 +1,4 @@
+import Hashing
 import NIOCore
 import NIOHTTP1
 import OCI

@@ -1,3 +1,4 @@
+import Hashing
 import JSON
 import NIOHTTP1
 import OCI
@@ -26,8 +27,9 @@ extension Repository {
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
     ]
 
-    private func request(_ method: HTTPMethod, _ name: ManifestName) -> RegistryRequest {
-        var request = RegistryRequest(method, "\(self.name)/manifests/\(name)", scopes: [pullScope])
+    private func request(_ method: HTTPMethod, _ name: ManifestName, at exchange: Exchange) -> RegistryRequest {
+        var request = RegistryRequest(
+            method, "\(self.name(at: exchange))/manifests/\(name)", scopes: [pullScope(at: exchange)])
         for type in Self.acceptedManifests { request.headers.add(name: "Accept", value: type) }
         return request
     }
@@ -36,7 +38,7 @@ extension Repository {
     /// - Throws: `RegistryError`; `.contentMismatch` when it is not what its digest promises.
     public func manifest(_ name: ManifestName) async throws -> RemoteManifest {
         try await reading { exchange in
-            let response = try await exchange.send(self.request(.GET, name))
+            let response = try await exchange.send(self.request(.GET, name, at: exchange))
             guard response.status == 200 else {
                 throw await self.failure(response, exchange).asPull(of: self.reference, name)
             }
@@ -101,7 +103,7 @@ extension Repository {
     /// - Returns: `nil` when there is no such manifest.
     public func resolve(_ name: ManifestName) async throws -> Descriptor? {
         try await reading { exchange in
-            let response = try await exchange.send(self.request(.HEAD, name))
+            let response = try await exchange.send(self.request(.HEAD, name, at: exchange))
             await response.discard()
             if response.status == 404 { return nil }
             if response.status == 200,
@@ -112,7 +114,7 @@ extension Repository {
                     mediaType: response.headers.first(name: "Content-Type"), digest: digest, size: size)
             }
             // An answer to HEAD has no body to say why, and some registries leave the digest out.
-            let full = try await exchange.send(self.request(.GET, name))
+            let full = try await exchange.send(self.request(.GET, name, at: exchange))
             if full.status == 404 { return nil }
             guard full.status == 200 else {
                 throw await self.failure(full, exchange).asPull(of: self.reference, name)

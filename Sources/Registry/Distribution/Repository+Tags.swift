@@ -8,7 +8,8 @@ extension Repository {
     public func tags() async throws -> [String] {
         try await reading { exchange in
             try await Pages(exchange, client: client, of: "the tags of \(reference.familiarName)").read(
-                "\(name)/tags/list", list: "tags", scopes: [pullScope], image: reference.familiarName)
+                "\(name(at: exchange))/tags/list", list: "tags", scopes: [pullScope(at: exchange)],
+                image: reference.familiarName)
         }
     }
 }

@@ -8,10 +8,16 @@ public struct Repository: Sendable {
     public let reference: ImageReference
     /// Whom to read from, in this order: mirrors, then the registry.
     let readers: [Exchange]
+    /// Whom to write to.
     let registry: Exchange
 
     var name: String { reference.path }
     var pullScope: String { "repository:\(name):pull" }
+
+    /// What the repository is called at one of the readers.
+    func name(at reader: Exchange) -> String { reader.endpoint.repository?.path ?? name }
+    func pullScope(at reader: Exchange) -> String { "repository:\(name(at: reader)):pull" }
+
     var pushScope: String { "repository:\(name):pull,push" }
 
     /// Reads from the first endpoint that can give it. What the last one said is what went wrong.

@@ -13,7 +13,10 @@ struct Endpoint: Hashable, Sendable {
     var scheme: WebAddress.Scheme?
     /// Whether certificates that nobody vouches for will do.
     var isInsecure = false
+    /// Whether no credentials but its own, if there are any, may go there.
     var isMirror = false
+    /// What the repository is called there, if it has another name than here.
+    var repository: ImageReference?
 
     /// The host that answers for Docker's own registry.
     static let dockerHub = "registry-1.docker.io"
@@ -36,26 +39,24 @@ extension RegistryConfiguration {
         return endpoint
     }
 
-    /// The endpoints to read from, in the order in which they are asked.
-    func endpointsForReading(_ domain: String) throws(RegistryError) -> [Endpoint] {
+    /// Docker's mirrors of its own registry.
+    func dockerMirrors() throws(RegistryError) -> [Endpoint] {
         var endpoints: [Endpoint] = []
-        if domain == ImageReference.defaultDomain {
-            for mirror in mirrors {
-                guard let address = WebAddress(mirror), address.query == nil else {
-                    throw RegistryError(
-                        .invalidInput, "invalid mirror: \"\(mirror)\" is no URL like https://mirror.example.com")
-                }
-                var endpoint = Endpoint(name: address.authority, host: address.host, port: address.port)
-                var prefix = address.path
-                while prefix.hasSuffix("/") { prefix.removeLast() }
-                endpoint.pathPrefix = prefix
-                endpoint.scheme = address.scheme
-                endpoint.isInsecure = isInsecure(address.authority)
-                endpoint.isMirror = true
-                endpoints.append(endpoint)
+        for mirror in mirrors {
+            guard let address = WebAddress(mirror), address.query == nil else {
+                throw RegistryError(
+                    .invalidInput, "invalid mirror: \"\(mirror)\" is no URL like https://mirror.example.com")
             }
+            var endpoint = Endpoint(name: address.authority, host: address.host, port: address.port)
+            var prefix = address.path
+            while prefix.hasSuffix("/") { prefix.removeLast() }
+            endpoint.pathPrefix = prefix
+            endpoint.scheme = address.scheme
+            endpoint.isInsecure = isInsecure(address.authority)
+            endpoint.isMirror = true
+            endpoints.append(endpoint)
         }
-        return endpoints + [try endpoint(for: domain)]
+        return endpoints
     }
 
     /// Whether a registry is listed as insecure, or on this machine.

@@ -8,6 +8,8 @@ public struct RegistryConfiguration: Sendable, Equatable {
     /// Hosts, hosts with ports, and address ranges (`10.0.0.0/8`) that may be spoken to without TLS, or with certificates
     /// that nobody vouches for. `127.0.0.0/8` and `::1` always are.
     public var insecureRegistries: [String] = []
+    /// From where images are read, and what short names mean. `mirrors` are asked before this one's.
+    public var registriesConf = RegistriesConf()
     /// Directories with a folder for each registry, `HOST[:PORT]`, of `*.crt` (authorities), `*.cert` and `*.key`
     /// (this client's own).
     public var certificateDirectories = ["/etc/docker/certs.d"]
@@ -43,7 +45,7 @@ public struct RegistryConfiguration: Sendable, Equatable {
     /// Looks at what can be looked at without the network.
     /// - Throws: `RegistryError.invalidInput` with what is wrong.
     public func validate() throws(RegistryError) {
-        _ = try endpointsForReading(ImageReference.defaultDomain)
+        _ = try dockerMirrors()
         for text in [proxies.httpProxy, proxies.httpsProxy] where !text.isEmpty { _ = try ProxySettings.Proxy(text) }
     }
 }

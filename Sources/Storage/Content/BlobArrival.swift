@@ -126,6 +126,13 @@ public final class BlobArrival: Sendable {
         }
     }
 
+    /// Gives up what was written, after a failure: the next attempt begins anew.
+    public func discard() {
+        guard !state.withLock({ if case .whole = $0.phase { true } else { false } }) else { return }
+        // Nothing can be done about an error here; it goes with the next prune.
+        try? FileDescriptor.currentDirectory.unlinkIfPresent(partialPath)
+    }
+
     private func open() throws(StorageError) -> (FileDescriptor, Int64) {
         let (phase, count) = state.withLock { ($0.phase, $0.count) }
         switch phase {

@@ -1,3 +1,4 @@
+import Hashing
 import Kernel
 import OCI
 
@@ -107,14 +108,14 @@ public final class ContentStore: Sendable {
         private let store: ContentStore
         private let name: String
         private let file: FileDescriptor
-        private let hash: Hash
+        private let hash: ContentHash
         private var isCommitted = false
 
         init(_ store: ContentStore, name: String, file: FileDescriptor, algorithm: Digest.Algorithm) {
             self.store = store
             self.name = name
             self.file = file
-            hash = Hash(algorithm)
+            hash = ContentHash(algorithm)
         }
 
         deinit {

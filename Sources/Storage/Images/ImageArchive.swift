@@ -1,4 +1,5 @@
 import Archive
+import Hashing
 import JSON
 import Kernel
 import OCI
@@ -171,7 +172,7 @@ struct ImageArchive {
     }
 
     static func check(_ bytes: [UInt8], _ expected: Digest) throws {
-        let digest = try Hash.digest(of: bytes, expected.algorithm)
+        let digest = try ContentHash.digest(of: bytes, expected.algorithm)
         guard digest == expected else {
             throw StorageError(
                 .digestMismatch, "the document \(expected) has the digest \(digest): it is damaged or was exchanged")
@@ -188,5 +189,5 @@ struct ArchivedImage {
     var manifest: (type: String, bytes: [UInt8])?
     var references: [ImageReference]
 
-    var id: Digest { get throws { try Hash.digest(of: configBytes) } }
+    var id: Digest { get throws { try ContentHash.digest(of: configBytes) } }
 }

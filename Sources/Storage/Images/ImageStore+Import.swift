@@ -1,5 +1,6 @@
 import Archive
 import GRDB
+import Hashing
 import Kernel
 import OCI
 
@@ -148,7 +149,7 @@ extension ImageStore {
             let config = try describing(layer)
             let bytes = config.json.bytes()
             let row = NewImage(
-                id: try Hash.digest(of: bytes), configBytes: bytes, diffIDs: config.rootfs.diffIDs ?? [],
+                id: try ContentHash.digest(of: bytes), configBytes: bytes, diffIDs: config.rootfs.diffIDs ?? [],
                 blobs: (try parent.map { try blobs(of: $0.id) } ?? []) + [blob], manifest: nil, parent: parent?.id,
                 references: reference.map { [$0.withDefaultTag] } ?? [])
             try context.write("record the image") { try insert(row, in: $0) }

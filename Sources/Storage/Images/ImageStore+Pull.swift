@@ -1,4 +1,5 @@
 import GRDB
+import Hashing
 import Kernel
 import OCI
 import Synchronization
@@ -113,7 +114,8 @@ extension ImageStore {
                     "the image's configuration lists \(diffIDs.count) layers, and its manifest \(layers.count)")
             }
             let image = NewImage(
-                id: try Hash.digest(of: config), configBytes: config, diffIDs: diffIDs, blobs: layers.map(\.digest),
+                id: try ContentHash.digest(of: config), configBytes: config, diffIDs: diffIDs,
+                blobs: layers.map(\.digest),
                 manifest: manifest, parent: nil, references: references)
             return try ImagePull(self, image, layers: layers)
         }

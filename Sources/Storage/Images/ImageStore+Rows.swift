@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GRDB
+import Hashing
 import JSON
 import OCI
 
@@ -126,7 +127,7 @@ extension ImageStore {
     func insert(_ new: NewImage, in database: Database) throws {
         let id = new.id.description
         let known = try Row.fetchOne(database, sql: "SELECT manifestDigest FROM images WHERE id = ?", arguments: [id])
-        let digest = try new.manifest.map { try Hash.digest(of: $0.bytes).description }
+        let digest = try new.manifest.map { try ContentHash.digest(of: $0.bytes).description }
         let replaces = known != nil && digest != nil && (known?["manifestDigest"] as String?) == nil
         if known == nil {
             try database.execute(

@@ -1,4 +1,5 @@
 import Archive
+import Hashing
 import JSON
 import Kernel
 import OCI
@@ -185,7 +186,8 @@ extension ImageStore {
         manifest.layers = layers
         let bytes = manifest.json.bytes()
         return (
-            Descriptor(mediaType: MediaType.ociManifest, digest: try Hash.digest(of: bytes), size: Int64(bytes.count)),
+            Descriptor(
+                mediaType: MediaType.ociManifest, digest: try ContentHash.digest(of: bytes), size: Int64(bytes.count)),
             bytes
         )
     }

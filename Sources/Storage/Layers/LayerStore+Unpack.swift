@@ -1,5 +1,6 @@
 import Archive
 import GRDB
+import Hashing
 import Kernel
 import OCI
 import Synchronization
@@ -141,7 +142,7 @@ extension LayerStore {
         let head = try file?.pread(count: Compression.detectionLength, at: 0)
         let isPlain = head.map { $0.withUnsafeBytes { Compression(detecting: $0) } } == Compression.none
         let isHashed = isVerified && blob == expected && isPlain
-        let hash = isHashed ? nil : Hash(expected?.algorithm ?? .sha256)
+        let hash = isHashed ? nil : ContentHash(expected?.algorithm ?? .sha256)
         var observer: (@Sendable (UnsafeRawBufferPointer) -> Void)?
         if let hash { observer = { bytes in hash.update(bytes) } }
         let name = "the layer \((expected ?? blob).short)"

@@ -1,4 +1,5 @@
 import GRDB
+import Hashing
 import Kernel
 import OCI
 
@@ -42,7 +43,7 @@ public final class LayerStore: Sendable {
         try storage {
             var chains: [Digest] = []
             for diffID in diffIDs {
-                chains.append(try chains.last.map { try Hash.digest(of: "\($0) \(diffID)".utf8) } ?? diffID)
+                chains.append(try chains.last.map { try ContentHash.digest(of: "\($0) \(diffID)".utf8) } ?? diffID)
             }
             return chains
         }

@@ -1,4 +1,5 @@
 import Credentials
+import Hashing
 import NIOCore
 import OCI
 import Registry

@@ -103,7 +103,7 @@ extension TOMLReader {
         case UInt8(ascii: "u"), UInt8(ascii: "U"):
             let count = byte == UInt8(ascii: "u") ? 4 : 8
             guard at + count <= bytes.count,
-                bytes[at..<at + count].allSatisfy({ Lexer.isDigit($0) || Lexer.isLetter($0) }),
+                bytes[at..<at + count].allSatisfy({ Self.isBare($0) && !"-_".utf8.contains($0) }),
                 let code = UInt32(String(decoding: bytes[at..<at + count], as: UTF8.self), radix: 16),
                 let scalar = Unicode.Scalar(code)
             else { throw fail("a wrong Unicode escape") }

@@ -1,9 +1,8 @@
 import Crypto
-import NIOCore
 import OCI
 import Synchronization
 
-/// A digest that is computed while the bytes pass.
+/// A SHA-256 or SHA-512 that is fed piece by piece, possibly by another thread than the one that asks for the result.
 public final class ContentHash: Sendable {
     private enum State: Sendable {
         case sha256(SHA256)
@@ -32,9 +31,7 @@ public final class ContentHash: Sendable {
         }
     }
 
-    public func update(_ buffer: ByteBuffer) { buffer.withUnsafeReadableBytes { update($0) } }
-
-    /// The digest of what has passed; nothing may follow.
+    /// The digest of everything so far.
     public var digest: OCI.Digest {
         get throws(OCIError) {
             let (algorithm, bytes): (OCI.Digest.Algorithm, [UInt8]) = state.withLock { state in
@@ -47,11 +44,12 @@ public final class ContentHash: Sendable {
         }
     }
 
+    /// The digest of bytes in memory.
     public static func digest(
-        of bytes: [UInt8], _ algorithm: OCI.Digest.Algorithm = .sha256
+        of bytes: some Sequence<UInt8>, _ algorithm: OCI.Digest.Algorithm = .sha256
     ) throws(OCIError) -> OCI.Digest {
         let hash = ContentHash(algorithm)
-        bytes.withUnsafeBytes { hash.update($0) }
+        Array(bytes).withUnsafeBytes { hash.update($0) }
         return try hash.digest
     }
 }

@@ -1,16 +1,14 @@
-/// Reads a TOML 1.0 text straight into values.
-///
-/// A reader of its own, because the values go into the evaluator's arena and zero bytes, 64-bit overflow and times are
-/// Nix's business to refuse.
-struct TOMLReader {
-    let evaluator: Evaluator
+/// Reads a TOML 1.0 text.
+public struct TOMLReader {
     let bytes: UnsafeBufferPointer<UInt8>
+    let check: (Int) throws -> Void
     var at = 0
+    private var depth = 0
 
     /// A table in the making.
     final class Table {
         enum Entry {
-            case value(ValueRef)
+            case value(TOMLValue)
             case table(Table)
             /// `[[name]]`.
             case tables([Table])
@@ -25,33 +23,62 @@ struct TOMLReader {
             /// `{ … }`: complete as it stands.
             case inline
         }
-        var entries: [(name: [UInt8], entry: Entry)] = []
+        var entries: [(name: [UInt8], line: Int, entry: Entry)] = []
         var index: [[UInt8]: Int] = [:]
         var origin: Origin
+        let line: Int
 
-        init(_ origin: Origin) { self.origin = origin }
+        init(_ origin: Origin, line: Int) { (self.origin, self.line) = (origin, line) }
 
-        subscript(name: [UInt8]) -> Entry? {
-            get { index[name].map { entries[$0].entry } }
-            set {
-                guard let newValue else { return }
-                if let known = index[name] {
-                    entries[known].entry = newValue
-                } else {
-                    index[name] = entries.count
-                    entries.append((name, newValue))
-                }
+        subscript(name: [UInt8]) -> Entry? { index[name].map { entries[$0].entry } }
+
+        func set(_ name: [UInt8], _ entry: Entry, line: Int) {
+            if let known = index[name] {
+                entries[known].entry = entry
+            } else {
+                index[name] = entries.count
+                entries.append((name, line, entry))
             }
+        }
+
+        var value: TOMLTable {
+            TOMLTable(
+                line: line,
+                entries: entries.map { name, line, entry in
+                    let value: TOMLValue =
+                        switch entry {
+                        case .value(let value): value
+                        case .table(let table): .table(table.value)
+                        case .tables(let tables): .array(tables.map { .table($0.value) })
+                        }
+                    return TOMLTable.Entry(name: name, line: line, value: value)
+                })
         }
     }
 
-    init(_ evaluator: Evaluator, _ bytes: UnsafeBufferPointer<UInt8>) {
-        self.evaluator = evaluator
+    /// - Parameter check: asked before each value with how deep it lies; what it throws ends the reading. It has to keep
+    ///   the stack from overflowing.
+    public init(_ bytes: UnsafeBufferPointer<UInt8>, check: @escaping (Int) throws -> Void) {
         self.bytes = bytes
+        self.check = check
     }
 
-    mutating func document() throws -> Value {
-        let root = Table(.header)
+    /// Reads a text of which values lie up to `depth` deep.
+    /// - Throws: `TOMLError`.
+    public static func read(_ bytes: [UInt8], depth limit: Int = 64) throws -> TOMLTable {
+        try bytes.withUnsafeBufferPointer { bytes in
+            var reader = TOMLReader(bytes) { depth in
+                guard depth <= limit else {
+                    throw TOMLError("values lie deeper than \(limit) in each other", line: nil)
+                }
+            }
+            return try reader.document()
+        }
+    }
+
+    /// - Throws: `TOMLError`, or what `check` does.
+    public mutating func document() throws -> TOMLTable {
+        let root = Table(.header, line: 1)
         var current = root
         skipLines()
         while let byte = peek {
@@ -63,33 +90,17 @@ struct TOMLReader {
             try endOfLine()
             skipLines()
         }
-        return try value(of: root)
-    }
-
-    func value(of table: Table) throws -> Value {
-        evaluator.set(
-            try table.entries.map { name, entry in
-                try evaluator.refuseNull(name)
-                let symbol = name.withUnsafeBufferPointer { evaluator.symbols.intern($0) }
-                switch entry {
-                case .value(let value): return (symbol, value)
-                case .table(let table): return (symbol, evaluator.arena.value(try value(of: table)))
-                case .tables(let tables):
-                    let values = try tables.map { evaluator.arena.value(try value(of: $0)) }
-                    return (symbol, evaluator.arena.value(evaluator.list(values)))
-                }
-            })
+        return root.value
     }
 
     // MARK: Bytes
 
+    private var line: Int { bytes.prefix(at).reduce(1) { $1 == 0x0A ? $0 + 1 : $0 } }
+
     var peek: UInt8? { at < bytes.count ? bytes[at] : nil }
     func peek(_ offset: Int) -> UInt8? { at + offset < bytes.count ? bytes[at + offset] : nil }
 
-    func fail(_ reason: String) -> EvaluationError {
-        let line = bytes.prefix(at).reduce(1) { $1 == 0x0A ? $0 + 1 : $0 }
-        return EvaluationError(.parse, "\(reason) (line \(line))")
-    }
+    func fail(_ reason: String) -> TOMLError { TOMLError(reason, line: line) }
 
     mutating func skipBlanks() {
         while peek == 0x20 || peek == 0x09 { at += 1 }
@@ -145,18 +156,18 @@ struct TOMLReader {
         for name in path.dropLast() { table = try enter(name, of: table, .implicit) }
         let last = path[path.count - 1]
         if isArray {
-            let new = Table(.header)
+            let new = Table(.header, line: line)
             switch table[last] {
-            case nil: table[last] = .tables([new])
-            case .tables(let tables): table[last] = .tables(tables + [new])
+            case nil: table.set(last, .tables([new]), line: new.line)
+            case .tables(let tables): table.set(last, .tables(tables + [new]), line: new.line)
             default: throw duplicate(last)
             }
             return new
         }
         switch table[last] {
         case nil:
-            let new = Table(.header)
-            table[last] = .table(new)
+            let new = Table(.header, line: line)
+            table.set(last, .table(new), line: new.line)
             return new
         case .table(let known) where known.origin == .implicit:
             known.origin = .header
@@ -168,8 +179,8 @@ struct TOMLReader {
     func enter(_ name: [UInt8], of table: Table, _ origin: Table.Origin) throws -> Table {
         switch table[name] {
         case nil:
-            let new = Table(origin)
-            table[name] = .table(new)
+            let new = Table(origin, line: line)
+            table.set(name, .table(new), line: new.line)
             return new
         case .table(let known):
             guard known.origin != .inline else { throw duplicate(name) }
@@ -182,7 +193,7 @@ struct TOMLReader {
         }
     }
 
-    func duplicate(_ name: [UInt8]) -> EvaluationError {
+    func duplicate(_ name: [UInt8]) -> TOMLError {
         fail("key '\(String(decoding: name, as: UTF8.self))' is defined already")
     }
 
@@ -195,8 +206,19 @@ struct TOMLReader {
         for name in path.dropLast() { target = try enter(name, of: target, .dotted) }
         let last = path[path.count - 1]
         guard target[last] == nil else { throw duplicate(last) }
-        target[last] = try entry()
+        let line = line
+        target.set(last, try entry(), line: line)
     }
+
+    static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    /// What a key may have without quotes.
+    static func isBare(_ byte: UInt8) -> Bool {
+        isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || "-_".utf8.contains(byte)
+    }
+
+    /// What is read as one word before it is looked at, so that an error shows all of it.
+    static func isWord(_ byte: UInt8) -> Bool { isBare(byte) || "%/?:@&=+$.!~*'".utf8.contains(byte) }
 
     mutating func dottedKey() throws -> [[UInt8]] {
         var path: [[UInt8]] = []
@@ -215,7 +237,7 @@ struct TOMLReader {
         case UInt8(ascii: "'"): return try literalString()
         default:
             let start = at
-            while let byte = peek, Lexer.isIdentifier(byte), byte != UInt8(ascii: "'") { at += 1 }
+            while let byte = peek, Self.isBare(byte) { at += 1 }
             guard at > start else { throw fail("expected a key") }
             return Array(bytes[start..<at])
         }
@@ -224,29 +246,26 @@ struct TOMLReader {
     // MARK: Values
 
     mutating func entry() throws -> Table.Entry {
-        try evaluator.checkStack(.none)
+        depth += 1
+        defer { depth -= 1 }
+        try check(depth)
         switch peek {
         case UInt8(ascii: "{"): return .table(try inlineTable())
-        case UInt8(ascii: "["): return .value(evaluator.arena.value(try array()))
+        case UInt8(ascii: "["): return .value(try array())
         case UInt8(ascii: "\""):
             let isLong = peek(1) == UInt8(ascii: "\"") && peek(2) == UInt8(ascii: "\"")
-            return try .value(string(isLong ? longBasicString() : basicString()))
+            return .value(.string(try isLong ? longBasicString() : basicString()))
         case UInt8(ascii: "'"):
             let isLong = peek(1) == UInt8(ascii: "'") && peek(2) == UInt8(ascii: "'")
-            return try .value(string(isLong ? longLiteralString() : literalString()))
+            return .value(.string(try isLong ? longLiteralString() : literalString()))
         case nil: throw fail("expected a value")
-        default: return .value(evaluator.arena.value(try scalar()))
+        default: return .value(try scalar())
         }
-    }
-
-    func string(_ bytes: [UInt8]) throws -> ValueRef {
-        try evaluator.refuseNull(bytes)
-        return evaluator.arena.value(evaluator.newString(bytes))
     }
 
     mutating func inlineTable() throws -> Table {
         at += 1
-        let table = Table(.inline)
+        let table = Table(.inline, line: line)
         skipBlanks()
         if peek == UInt8(ascii: "}") {
             at += 1
@@ -270,23 +289,23 @@ struct TOMLReader {
     /// Nothing is added to an inline table, nor to what dotted keys made in it.
     func freeze(_ table: Table) {
         table.origin = .inline
-        for (_, entry) in table.entries {
+        for (_, _, entry) in table.entries {
             if case .table(let inner) = entry { freeze(inner) }
         }
     }
 
-    mutating func array() throws -> Value {
+    mutating func array() throws -> TOMLValue {
         at += 1
-        var elements: [ValueRef] = []
+        var elements: [TOMLValue] = []
         while true {
             skipLines()
             if peek == UInt8(ascii: "]") {
                 at += 1
-                return evaluator.list(elements)
+                return .array(elements)
             }
             switch try entry() {
             case .value(let value): elements.append(value)
-            case .table(let table): elements.append(evaluator.arena.value(try value(of: table)))
+            case .table(let table): elements.append(.table(table.value))
             case .tables: break
             }
             skipLines()

@@ -1,15 +1,15 @@
 // Numbers, Booleans and times.
 
 extension TOMLReader {
-    mutating func scalar() throws -> Value {
+    mutating func scalar() throws -> TOMLValue {
         let start = at
-        while let byte = peek, Lexer.isURI(byte) || byte == UInt8(ascii: "#"), !",#]}".utf8.contains(byte) { at += 1 }
+        while let byte = peek, Self.isWord(byte) { at += 1 }
         // A date and a time may have a blank between them.
         if at - start == 10, bytes[start + 4] == UInt8(ascii: "-"), peek == 0x20, let next = peek(1),
-            Lexer.isDigit(next)
+            Self.isDigit(next)
         {
             at += 1
-            while let byte = peek, Lexer.isURI(byte), !",]}".utf8.contains(byte) { at += 1 }
+            while let byte = peek, Self.isWord(byte) { at += 1 }
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
         switch text {
@@ -21,11 +21,11 @@ extension TOMLReader {
         case "-nan": return .float(-Double.nan)
         default: break
         }
-        if let time = try timestamp(text) { return time }
+        if let time = try timestamp(text) { return .timestamp(time) }
         return try number(text)
     }
 
-    func number(_ text: String) throws -> Value {
+    func number(_ text: String) throws -> TOMLValue {
         var digits = Substring(text)
         var radix = 10
         if text.hasPrefix("0x") { (radix, digits) = (16, digits.dropFirst(2)) }
@@ -47,7 +47,7 @@ extension TOMLReader {
         else { throw fail("bad value '\(text)'") }
         if !isFloat {
             if radix == 10, unsigned.count > 1, first == "0" { throw fail("bad number '\(text)'") }
-            guard unsigned.allSatisfy({ $0.isHexDigit && $0.hexDigitValue! < radix }) else {
+            guard unsigned.allSatisfy({ ($0.hexDigitValue ?? radix) < radix }) else {
                 throw fail("bad value '\(text)'")
             }
             guard let value = Int64(plain, radix: radix) else {
@@ -65,19 +65,16 @@ extension TOMLReader {
         return .float(value)
     }
 
-    func timestamp(_ text: String) throws -> Value? {
+    func timestamp(_ text: String) throws -> String? {
         let all = Array(text.utf8)
         func digits(_ start: Int, _ count: Int) -> Int? {
-            guard start + count <= all.count, all[start..<start + count].allSatisfy(Lexer.isDigit) else { return nil }
+            guard start + count <= all.count, all[start..<start + count].allSatisfy(Self.isDigit) else { return nil }
             return Int(String(decoding: all[start..<start + count], as: UTF8.self))
         }
         func has(_ index: Int, _ byte: Unicode.Scalar) -> Bool { index < all.count && all[index] == UInt8(ascii: byte) }
         let isDate = digits(0, 4) != nil && has(4, "-")
         let isTime = digits(0, 2) != nil && has(2, ":")
         guard isDate || isTime else { return nil }
-        guard evaluator.settings.parsesTOMLTimestamps else {
-            throw EvaluationError(.parse, "Dates and times are not supported")
-        }
         var normal = text
         var time = 0
         if isDate {
@@ -96,11 +93,7 @@ extension TOMLReader {
             else { throw fail("bad time '\(text)'") }
             normal = Self.normalizeFraction(normal, from: time + 8)
         }
-        let type = evaluator.symbols.intern("_type")
-        return evaluator.set([
-            (type, evaluator.arena.value(evaluator.string("timestamp"))),
-            (evaluator.names.value, evaluator.arena.value(evaluator.string(normal))),
-        ])
+        return normal
     }
 
     /// Fractions of a second have three, six or nine digits.
