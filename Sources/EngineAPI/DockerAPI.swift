@@ -195,6 +195,14 @@ extension HTTPResponse {
         return progressWithErrors(messages, first: try await iterator.next())
     }
 
+    /// Messages about work that has begun, answered with when the first of them is there; any failure becomes a message.
+    static func progressAtTheEnd(_ messages: AsyncThrowingStream<ProgressMessage, any Error>) async -> HTTPResponse {
+        do { return try await progress(messages) } catch {
+            let failure = ProgressMessage.failure("\(error)").json
+            return .stream(contentType: "application/json") { writer in try await writer.writeLine(failure) }
+        }
+    }
+
     /// Messages about work that goes on; any failure becomes a message.
     static func progressWithErrors(
         _ messages: AsyncThrowingStream<ProgressMessage, any Error>, first: ProgressMessage? = nil

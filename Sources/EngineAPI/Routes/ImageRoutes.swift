@@ -39,8 +39,10 @@ extension DockerAPI {
         router.post("/images/load") { [engine] request in
             let messages = try await engine.loadImages(
                 from: request.body, quiet: request.query.flag("quiet"), platform: request.platform())
-            // As Docker: whatever is wrong with the archive is told in the stream.
-            return .progressWithErrors(messages)
+            // As Docker: whatever is wrong with the archive is told in the stream. Where that is all there is to tell, it
+            // begins when the archive was read: skopeo sends no more once it has an answer.
+            return request.query.flag("quiet")
+                ? await .progressAtTheEnd(messages) : .progressWithErrors(messages)
         }
 
         router.post("/images/create") { [engine, pull] request in
