@@ -103,12 +103,12 @@ private struct TextSource: NARSource {
 
     init(_ contents: [UInt8]) { self.contents = contents }
 
-    func kind(of path: String) -> FileKind { .regular }
-    func isExecutable(_ path: String) -> Bool { false }
-    func target(ofLink path: String) -> [UInt8] { [] }
-    func names(in path: String) -> [ByteString] { [] }
+    func kind(of path: ByteString) -> FileKind { .regular }
+    func isExecutable(_ path: ByteString) -> Bool { false }
+    func target(ofLink path: ByteString) -> [UInt8] { [] }
+    func names(in path: ByteString) -> [ByteString] { [] }
 
-    func read(_ path: String, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) {
+    func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) {
         size(UInt64(contents.count))
         contents.withUnsafeBytes { if !$0.isEmpty { body($0) } }
     }
