@@ -111,6 +111,12 @@ struct BuildWorkspace {
     }
 
     private func runOnMachine(_ temporary: String) throws {
+        guard settings.mode == .normal, try store.validPaths(among: outputs.values).isEmpty else {
+            throw BuildError(
+                .cannotBuild,
+                "cannot build '\(build.name)' without a sandbox, because outputs of it are valid already and would be "
+                    + "overwritten")
+        }
         let environment = try environment(buildDirectory: temporary, hasNetwork: true)
         try write(environment.files, into: temporary, nil)
         let program = try program(environment)

@@ -67,7 +67,7 @@ struct EnvironmentBuilder {
         try link(package, at: "", priority: priority)
         let file = builder.store.layout.file(named: package) + "/nix-support/propagated-user-env-packages"
         guard here.exists(file) else { return }
-        for path in try here.readText(file).split(whereSeparator: { " \n".contains($0) })
+        for path in try here.readText(file).split(whereSeparator: \.isWhitespace)
         where !done.contains(String(path)) {
             postponed.insert(String(path))
         }

@@ -51,7 +51,7 @@ struct BuilderEnvironment {
     private mutating func set(_ name: String, _ value: String) { variables[ByteString(name)] = ByteString(value) }
 
     static func words(_ value: ByteString?) -> [String] {
-        (value?.description ?? "").split(whereSeparator: { " \t\r\n".contains($0) }).map(String.init)
+        (value?.description ?? "").split { $0 == " " || $0 == "\t" || $0.isNewline }.map(String.init)
     }
 }
 

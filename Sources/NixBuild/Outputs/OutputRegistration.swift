@@ -134,6 +134,8 @@ struct OutputRegistration {
 
     private func move(_ object: StorePath) throws {
         let target = store.layout.file(object)
+        // Without a sandbox it was made there.
+        guard place(object) != target else { return }
         let isThere = try here.statusIfPresent(of: target) != nil
         guard isThere, try store.isValid(object) else {
             if isThere { try here.removeTree(target) }
