@@ -214,7 +214,8 @@ let package = Package(
         .executableTarget(
             name: "dhow-nix",
             dependencies: [
-                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixBuild", "NixFetch", "NixSettings", "Registry",
+                "NixLanguage", "NixStore", "NixLocalStore", "NixBinaryCache", "NixBuild", "NixFetch", "NixSettings",
+                "Registry",
                 "Kernel", "JSON",
             ],
             linkerSettings: selfContained + foundation + archive("sqlite3")),

@@ -49,7 +49,10 @@ public enum ByteSize {
             let letters = Array(suffix)
             guard letters.count <= 3, let power = Array("kmgtp").firstIndex(of: letters[0]),
                 letters.count != 2 || letters[1] == "b", letters.count != 3 || (letters[1] == "i" && letters[2] == "b")
-            else { throw .invalid("invalid suffix: '\(letters.count <= 3 ? suffix : String(text[text.index(after: last)...]))'") }
+            else {
+                throw .invalid(
+                    "invalid suffix: '\(letters.count <= 3 ? suffix : String(text[text.index(after: last)...]))'")
+            }
             for _ in 0...power { size *= base }
         }
         // Go's conversion saturates at the smallest integer; a limit that large means the same as the largest.

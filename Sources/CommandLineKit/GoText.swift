@@ -31,7 +31,8 @@ public func formatted(_ format: String, _ value: Double) -> String {
     withVaList([value]) { arguments in
         var buffer = [CChar](repeating: 0, count: 512)
         let length = Int(vsnprintf(&buffer, buffer.count, format, arguments))
-        return String(decoding: buffer.prefix(max(0, min(length, buffer.count - 1))).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return String(
+            decoding: buffer.prefix(max(0, min(length, buffer.count - 1))).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 }
 

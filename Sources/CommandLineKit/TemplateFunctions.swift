@@ -106,7 +106,9 @@ enum TemplateFunctions {
             return .string(
                 String(
                     try text(0).flatMap { character -> String in
-                        defer { upper = !(character.isLetter || character.isNumber || character == "_" || character == "'") }
+                        defer {
+                            upper = !(character.isLetter || character.isNumber || character == "_" || character == "'")
+                        }
                         return upper ? character.uppercased() : String(character)
                     }))
         case "lower":

@@ -92,7 +92,9 @@ struct TemplateLexer {
             if trims { text = text.drop { [0x20, 0x09, 0x0A, 0x0D].contains($0) } }
             let opens = at < source.count
             let trimsBefore = opens && starts(with: "{{-", at: at) && isSpace(at + 3)
-            if trimsBefore { while let last = text.last, [0x20, 0x09, 0x0A, 0x0D].contains(last) { text.removeLast() } }
+            if trimsBefore {
+                while let last = text.last, [0x20, 0x09, 0x0A, 0x0D].contains(last) { text.removeLast() }
+            }
             if !text.isEmpty { emit(.text(String(decoding: text, as: UTF8.self)), from: start) }
             guard opens else { break }
             let open = at

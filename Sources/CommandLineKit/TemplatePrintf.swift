@@ -89,7 +89,8 @@ enum TemplatePrintf {
     private static func converted(_ value: JSONValue, _ verb: Character, _ spec: Spec) -> String {
         func wrong() -> String {
             value.isNull
-                ? "%!\(verb)(<nil>)" : "%!\(verb)(\(TemplateFunctions.typeName(value))=\(TemplateFunctions.plain(value)))"
+                ? "%!\(verb)(<nil>)"
+                : "%!\(verb)(\(TemplateFunctions.typeName(value))=\(TemplateFunctions.plain(value)))"
         }
         func signed(_ text: String) -> String {
             text.hasPrefix("-") ? text : (spec.showsPlus ? "+" : spec.hasBlank ? " " : "") + text

@@ -13,12 +13,13 @@ extension Commands {
             let type = flags.string("type", "What to look for: container, image, volume")
             return { context, arguments in
                 let paths = [
-                    ("container", "/containers/", "/json"), ("image", "/images/", "/json"), ("network", "/networks/", ""),
+                    ("container", "/containers/", "/json"), ("image", "/images/", "/json"),
+                    ("network", "/networks/", ""),
                     ("volume", "/volumes/", ""),
                 ]
                 if type.isSet, !paths.contains(where: { $0.0 == type.value }) {
                     let kinds = paths.map { goQuoted($0.0) }.joined(separator: ", ")
-                throw ExitStatus(1, "unknown type: \(goQuoted(type.value)): must be one of \(kinds)")
+                    throw ExitStatus(1, "unknown type: \(goQuoted(type.value)): must be one of \(kinds)")
                 }
                 try await Inspection(context: context, format: format.value).run(arguments) { name in
                     for (kind, prefix, suffix) in paths where type.value.isEmpty || type.value == kind {
@@ -26,7 +27,8 @@ extension Commands {
                             return try await context.call(
                                 "GET", prefix + name + suffix, kind == "container" && size.value ? [("size", "1")] : [])
                         } catch let error as EngineClientError
-                        where type.value.isEmpty && [400, 404, 501].contains(error.status ?? 0) {
+                            where type.value.isEmpty && [400, 404, 501].contains(error.status ?? 0)
+                        {
                             continue
                         }
                     }
@@ -96,4 +98,3 @@ struct Inspection {
         if !failures.isEmpty { throw ExitStatus(1, failures.joined(separator: "\n")) }
     }
 }
-

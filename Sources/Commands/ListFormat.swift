@@ -60,11 +60,12 @@ struct ListFormat {
         var table = Table()
         let headings = JSONObject(headers.map { ($0.key, .string($0.value)) })
         // Functions apply to the headings too, as `{{upper .Name}}` shows.
-        table.add(line: try Self.rendered { () throws(TemplateError) in
-            try template.render(
-                .object(headings),
-                methods: ["Label": { arguments in .string(Self.labelHeading(arguments.first?.string ?? "")) }])
-        })
+        table.add(
+            line: try Self.rendered { () throws(TemplateError) in
+                try template.render(
+                    .object(headings),
+                    methods: ["Label": { arguments in .string(Self.labelHeading(arguments.first?.string ?? "")) }])
+            })
         for row in rows { table.add(line: try render(template, row)) }
         return table.rendered()
     }

@@ -70,7 +70,9 @@ public struct CredentialStore: Sendable {
         var namespace = Substring(repository)
         while !namespace.isEmpty {
             let key = "\(host)/\(namespace)"
-            if let entry = document["auths"]?.object?[key], let found = try credential(in: entry, of: key) { return found }
+            if let entry = document["auths"]?.object?[key], let found = try credential(in: entry, of: key) {
+                return found
+            }
             namespace = namespace.lastIndex(of: "/").map { namespace[..<$0] } ?? ""
         }
         let key = Credential.key(for: host)

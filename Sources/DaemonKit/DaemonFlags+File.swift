@@ -17,7 +17,9 @@ extension DaemonFlags {
         let json: JSONValue
         do throws(JSONError) { json = try JSONValue(parsing: text) } catch { throw refuse("\(error)") }
         guard case .object(var object) = json else { throw refuse("it is not a JSON object") }
-        do throws(ConfigurationError) { try RegistryFlags.unfoldProxies(in: &object) } catch { throw refuse(error.message) }
+        do throws(ConfigurationError) { try RegistryFlags.unfoldProxies(in: &object) } catch {
+            throw refuse(error.message)
+        }
 
         let unknown = object.names.filter { name in !options.contains { $0.key == name } }
         guard unknown.isEmpty else {

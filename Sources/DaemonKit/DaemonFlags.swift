@@ -76,7 +76,8 @@ package struct DaemonFlags {
         logFormat = flags.string("log-format", nil, default: "text", #"Set the logging format ("text"|"json")"#)
         storageDriver = flags.string("storage-driver", "s", "Storage driver to use")
         storageOptions = flags.strings(
-            "storage-opt", nil, "Storage options: layer.max-bytes=SIZE, layer.max-inodes=NUMBER bound what a layer unpacks to")
+            "storage-opt", nil,
+            "Storage options: layer.max-bytes=SIZE, layer.max-inodes=NUMBER bound what a layer unpacks to")
         execOptions = flags.strings("exec-opt", nil, "Runtime execution options")
         cgroupParent = flags.string("cgroup-parent", nil, "Set parent cgroup for all containers")
         defaultCgroupnsMode = flags.string(
@@ -104,37 +105,38 @@ package struct DaemonFlags {
         registries = RegistryFlags(flags)
         network = NetworkFlags(flags)
 
-        options = [
-            Option(flag: "data-root", key: "data-root", kind: .text),
-            Option(flag: "exec-root", key: "exec-root", kind: .text),
-            Option(flag: "host", key: "hosts", kind: .list),
-            Option(flag: "allow-insecure-tcp", key: "allow-insecure-tcp", kind: .boolean),
-            Option(flag: "pidfile", key: "pidfile", kind: .text),
-            Option(flag: "group", key: "group", kind: .text),
-            Option(flag: "debug", key: "debug", kind: .boolean, isReloadable: true),
-            Option(flag: "log-level", key: "log-level", kind: .text, isReloadable: true),
-            Option(flag: "log-format", key: "log-format", kind: .text),
-            Option(flag: "storage-driver", key: "storage-driver", kind: .text),
-            Option(flag: "storage-opt", key: "storage-opts", kind: .list),
-            Option(flag: "exec-opt", key: "exec-opts", kind: .list),
-            Option(flag: "cgroup-parent", key: "cgroup-parent", kind: .text),
-            Option(flag: "default-cgroupns-mode", key: "default-cgroupns-mode", kind: .text),
-            Option(flag: "default-ipc-mode", key: "default-ipc-mode", kind: .text),
-            Option(flag: "default-shm-size", key: "default-shm-size", kind: .size),
-            Option(flag: "default-ulimit", key: "default-ulimits", kind: .ulimits),
-            Option(flag: "log-driver", key: "log-driver", kind: .text),
-            Option(flag: "log-opt", key: "log-opts", kind: .map),
-            Option(flag: "label", key: "labels", kind: .list, isReloadable: true),
-            Option(flag: "live-restore", key: "live-restore", kind: .boolean),
-            Option(flag: "seccomp-profile", key: "seccomp-profile", kind: .text),
-            Option(flag: "no-new-privileges", key: "no-new-privileges", kind: .boolean),
-            Option(flag: "init", key: "init", kind: .boolean),
-            Option(flag: "dns", key: "dns", kind: .list),
-            Option(flag: "dns-opt", key: "dns-opts", kind: .list),
-            Option(flag: "dns-search", key: "dns-search", kind: .list),
-            Option(flag: "shutdown-timeout", key: "shutdown-timeout", kind: .integer),
-            Option(flag: "idle-exit", key: "idle-exit", kind: .text),
-        ] + NetworkFlags.options + RegistryFlags.options
+        options =
+            [
+                Option(flag: "data-root", key: "data-root", kind: .text),
+                Option(flag: "exec-root", key: "exec-root", kind: .text),
+                Option(flag: "host", key: "hosts", kind: .list),
+                Option(flag: "allow-insecure-tcp", key: "allow-insecure-tcp", kind: .boolean),
+                Option(flag: "pidfile", key: "pidfile", kind: .text),
+                Option(flag: "group", key: "group", kind: .text),
+                Option(flag: "debug", key: "debug", kind: .boolean, isReloadable: true),
+                Option(flag: "log-level", key: "log-level", kind: .text, isReloadable: true),
+                Option(flag: "log-format", key: "log-format", kind: .text),
+                Option(flag: "storage-driver", key: "storage-driver", kind: .text),
+                Option(flag: "storage-opt", key: "storage-opts", kind: .list),
+                Option(flag: "exec-opt", key: "exec-opts", kind: .list),
+                Option(flag: "cgroup-parent", key: "cgroup-parent", kind: .text),
+                Option(flag: "default-cgroupns-mode", key: "default-cgroupns-mode", kind: .text),
+                Option(flag: "default-ipc-mode", key: "default-ipc-mode", kind: .text),
+                Option(flag: "default-shm-size", key: "default-shm-size", kind: .size),
+                Option(flag: "default-ulimit", key: "default-ulimits", kind: .ulimits),
+                Option(flag: "log-driver", key: "log-driver", kind: .text),
+                Option(flag: "log-opt", key: "log-opts", kind: .map),
+                Option(flag: "label", key: "labels", kind: .list, isReloadable: true),
+                Option(flag: "live-restore", key: "live-restore", kind: .boolean),
+                Option(flag: "seccomp-profile", key: "seccomp-profile", kind: .text),
+                Option(flag: "no-new-privileges", key: "no-new-privileges", kind: .boolean),
+                Option(flag: "init", key: "init", kind: .boolean),
+                Option(flag: "dns", key: "dns", kind: .list),
+                Option(flag: "dns-opt", key: "dns-opts", kind: .list),
+                Option(flag: "dns-search", key: "dns-search", kind: .list),
+                Option(flag: "shutdown-timeout", key: "shutdown-timeout", kind: .integer),
+                Option(flag: "idle-exit", key: "idle-exit", kind: .text),
+            ] + NetworkFlags.options + RegistryFlags.options
     }
 
     /// Flags of dockerd's that this version does not honour: refused by name rather than ignored.

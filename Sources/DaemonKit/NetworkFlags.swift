@@ -11,15 +11,18 @@ struct NetworkFlags {
     let mtu: Flag<Int64>
 
     init(_ flags: FlagSet) {
-        bridge = flags.string("bridge", "b", "Attach containers to a network bridge of your own (\"none\": no default network)")
+        bridge = flags.string(
+            "bridge", "b", "Attach containers to a network bridge of your own (\"none\": no default network)")
         bip = flags.string("bip", nil, "IPv4 address (CIDR) of the default bridge")
         bip6 = flags.string("bip6", nil, "IPv6 address (CIDR) of the default bridge")
         fixedCIDR = flags.string("fixed-cidr", nil, "IPv4 subnet for the default bridge's containers")
         fixedCIDRv6 = flags.string("fixed-cidr-v6", nil, "IPv6 subnet for the default bridge's containers")
         hostBinding = flags.string("ip", nil, "Host IP for port publishing from the default bridge")
         hostGateway = flags.string("host-gateway-ip", nil, "IP that \"host-gateway\" in --add-host stands for")
-        hostGateways = flags.strings("host-gateway-ips", nil, "IPs that \"host-gateway\" in --add-host stands for").hidden()
-        pools = flags.strings("default-address-pool", nil, type: "pool", "Subnets for new networks: base=CIDR,size=LENGTH")
+        hostGateways = flags.strings("host-gateway-ips", nil, "IPs that \"host-gateway\" in --add-host stands for")
+            .hidden()
+        pools = flags.strings(
+            "default-address-pool", nil, type: "pool", "Subnets for new networks: base=CIDR,size=LENGTH")
         defaultOptions = flags.strings(
             "default-network-opt", nil, type: "DRIVER=KEY=VALUE", "Options of new networks")
         ipv6 = flags.bool("ipv6", nil, "Enable IPv6 on the default bridge")
@@ -31,7 +34,8 @@ struct NetworkFlags {
         iptables = flags.bool("iptables", nil, default: true, "Set up the host's packet filter (nftables)")
         ip6tables = flags.bool("ip6tables", nil, default: true, "Set up the host's packet filter for IPv6 as well")
         userlandProxy = flags.bool(
-            "userland-proxy", nil, default: true, "Serve published ports on the host's loopback by a proxy in the daemon")
+            "userland-proxy", nil, default: true,
+            "Serve published ports on the host's loopback by a proxy in the daemon")
         mtu = flags.int("mtu", nil, default: 0, "MTU of the default bridge, and of networks that do not say")
     }
 
@@ -69,7 +73,8 @@ struct NetworkFlags {
         network.range4 = try subnet(fixedCIDR, .v4)
         network.range6 = try subnet(fixedCIDRv6, .v6)
         if let address = network.bridgeAddress4, let range = network.range4, !address.network.contains(range) {
-            throw ConfigurationError("invalid fixed-cidr: \(range): it is not inside the bridge's subnet \(address.network)")
+            throw ConfigurationError(
+                "invalid fixed-cidr: \(range): it is not inside the bridge's subnet \(address.network)")
         }
         network.usesIPv6 = ipv6.value
         network.allowsCommunication = icc.value
@@ -78,7 +83,8 @@ struct NetworkFlags {
         network.keepsForeignForwarding = ipForwardNoDrop.value
         guard ip6tables.value || !iptables.value else {
             throw ConfigurationError(
-                "ip6tables cannot be switched off alone: one table serves both families (say --iptables=false for neither)")
+                "ip6tables cannot be switched off alone: one table serves both families (say --iptables=false for neither)"
+            )
         }
         network.usesFirewall = iptables.value
         network.usesProxy = userlandProxy.value
@@ -117,10 +123,12 @@ struct NetworkFlags {
     private func address(_ flag: Flag<String>, _ family: IPFamily) throws(ConfigurationError) -> IPPrefix? {
         if flag.value.isEmpty { return nil }
         guard let prefix = IPPrefix(flag.value), prefix.family == family else {
-            throw ConfigurationError("invalid \(flag.name): \(flag.value): should be an \(family) address with a length")
+            throw ConfigurationError(
+                "invalid \(flag.name): \(flag.value): should be an \(family) address with a length")
         }
         guard prefix.address != prefix.first || prefix.hostBitCount < 2 else {
-            throw ConfigurationError("invalid \(flag.name): \(flag.value): it is the subnet's own address, not a host's")
+            throw ConfigurationError(
+                "invalid \(flag.name): \(flag.value): it is the subnet's own address, not a host's")
         }
         return prefix
     }

@@ -1,5 +1,5 @@
-import Registry
 import OCI
+import Registry
 
 /// What the daemon's flags and `daemon.json` decide.
 public struct EngineConfiguration: Sendable {

@@ -75,7 +75,9 @@ public final class EngineClient: Sendable {
     public func call(_ request: Request) async throws(EngineClientError) -> JSONValue {
         let (answer, body) = try await exchange(request)
         let type = answer.headers.first(name: "Content-Type") ?? ""
-        if body.isEmpty || !type.contains("json") { return body.isEmpty ? .null : .string(String(decoding: body, as: UTF8.self)) }
+        if body.isEmpty || !type.contains("json") {
+            return body.isEmpty ? .null : .string(String(decoding: body, as: UTF8.self))
+        }
         do throws(JSONError) {
             return try JSONValue(parsing: body)
         } catch {
@@ -175,7 +177,8 @@ public final class EngineClient: Sendable {
         }
         let answer = try await Connection.unwrapped(response)
         let stream = ResponseStream(
-            client: self, connection: connection, answer: Answer(status: Int(answer.status.code), headers: answer.headers))
+            client: self, connection: connection,
+            answer: Answer(status: Int(answer.status.code), headers: answer.headers))
         try await check(stream)
         return stream
     }
@@ -247,7 +250,8 @@ public final class EngineClient: Sendable {
         } else if request.method == "POST" || request.method == "PUT" {
             headers.add(name: "Content-Length", value: "0")
         }
-        return HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: uri, headers: headers)
+        return HTTPRequestHead(
+            version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: uri, headers: headers)
     }
 
     private func check(_ stream: ResponseStream) async throws(EngineClientError) {

@@ -10,7 +10,8 @@ import Testing
 
     /// Calls `body` with a cgroup and a process in it; nothing is left afterwards, which is checked.
     private func withCgroup(
-        resources json: String = "{}", script: String = "exec sleep 1000", _ body: (any Cgroup, TestProcess) throws -> Void
+        resources json: String = "{}", script: String = "exec sleep 1000",
+        _ body: (any Cgroup, TestProcess) throws -> Void
     ) throws {
         let name = uniqueName()
         let cgroup = try host.cgroup(path: "/\(name)", containerID: name)

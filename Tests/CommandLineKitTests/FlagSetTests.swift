@@ -76,7 +76,10 @@ private struct Parsed {
         (["--name"], "flag needs an argument: --name"), (["-tn"], "flag needs an argument: 'n' in -tn"),
         (["--=x"], "bad flag syntax: --=x"), (["---x"], "bad flag syntax: ---x"),
         (["--rm=x"], "invalid argument \"x\" for \"--rm\" flag: strconv.ParseBool: parsing \"x\": invalid syntax"),
-        (["-c", "y"], "invalid argument \"y\" for \"-c, --count\" flag: strconv.ParseInt: parsing \"y\": invalid syntax"),
+        (
+            ["-c", "y"],
+            "invalid argument \"y\" for \"-c, --count\" flag: strconv.ParseInt: parsing \"y\": invalid syntax"
+        ),
         (
             ["-c99999999999999999999"],
             "invalid argument \"99999999999999999999\" for \"-c, --count\" flag: "
@@ -101,7 +104,8 @@ private struct Parsed {
         let set = FlagSet()
         set.bool("all", "a", "Show all")
         set.string("name", default: "x", "Its name")
-        set.strings("long-name-of-a-list", "Words that go on and on until they no longer fit into the line of a terminal")
+        set.strings(
+            "long-name-of-a-list", "Words that go on and on until they no longer fit into the line of a terminal")
         set.bool("secret", "Hidden").hidden()
         let text = set.help(width: 80)
         #expect(
@@ -139,7 +143,9 @@ private struct Parsed {
         func message(_ words: [String]) -> CommandLineError? {
             #expect(throws: CommandLineError.self) { try tree.resolve(words) }
         }
-        #expect(message(["foo"])?.message == "docker: unknown command: docker foo\n\nRun 'docker --help' for more information")
+        #expect(
+            message(["foo"])?.message
+                == "docker: unknown command: docker foo\n\nRun 'docker --help' for more information")
         let complaint = message(["ls", "x"])
         #expect(
             complaint?.message == "docker: 'docker ls' accepts no arguments\n\nUsage:  docker ls [OPTIONS]\n\n"

@@ -28,8 +28,10 @@ private let data: JSONValue = [
         ("{{$x := .Name}}{{$x}}{{$x = \"q\"}}{{$x}}", "webq"),
         ("{{if and .Up (gt .Count 2)}}ok{{end}}{{or .Nothing .Name}}{{not .Up}}", "okwebfalse"),
         ("{{eq .Name \"x\" \"web\"}} {{ne 1 2}} {{lt 1 2}} {{le 2 2}} {{ge 1 2}}", "true true true true false"),
-        ("{{printf \"%s-%d %5.1f|%-4s|%04d|%q|%v|%x\" .Name .Count .Ratio \"a\" 7 \"q\" .List 255}}",
-            "web-3   1.5|a   |0007|\"q\"|[a b c]|ff"),
+        (
+            "{{printf \"%s-%d %5.1f|%-4s|%04d|%q|%v|%x\" .Name .Count .Ratio \"a\" 7 \"q\" .List 255}}",
+            "web-3   1.5|a   |0007|\"q\"|[a b c]|ff"
+        ),
         ("{{print 1 2 \"a\" \"b\" 3}}|{{println 1 \"a\"}}", "1 2ab3|1 a\n"),
         ("{{printf \"%d\" \"a\"}}{{printf \"%s\"}}{{printf \"\" 1}}", "%!d(string=a)%!s(MISSING)%!(EXTRA int=1)"),
         ("{{printf \"%.*s|%*d|%*d\" -1 \"ab\" 3 1 -3 2}}", "%!(BADPREC)ab|  1|2  "),
@@ -45,7 +47,8 @@ private let data: JSONValue = [
     @Test(arguments: [
         ("{{.ID", "template: :1: unclosed action"), ("{{foo .ID}}", "template: :1: function \"foo\" not defined"),
         ("{{if .X}}", "template: :1: unexpected EOF"), ("{{end}}", "template: :1: unexpected {{end}}"),
-        ("{{$x}}", "template: :1: undefined variable \"$x\""), ("\n{{\"a}}", "template: :2: unterminated quoted string"),
+        ("{{$x}}", "template: :1: undefined variable \"$x\""),
+        ("\n{{\"a}}", "template: :2: unterminated quoted string"),
         ("{{}}", "template: :1: missing value for command"), ("{{.X |}}", "template: :1: missing value for command"),
         ("{{break}}", "template: :1: {{break}} outside {{range}}"),
     ]) func refuses(_ source: String, _ message: String) {
@@ -55,10 +58,16 @@ private let data: JSONValue = [
 
     @Test(arguments: [
         ("{{.Foo}}", "template: :1:2: executing \"\" at <.Foo>: can't evaluate field Foo in type *T"),
-        ("{{index .List 9}}", "template: :1:2: executing \"\" at <index .List 9>: error calling index: index out of range: 9"),
+        (
+            "{{index .List 9}}",
+            "template: :1:2: executing \"\" at <index .List 9>: error calling index: index out of range: 9"
+        ),
         ("{{.Name.X}}", "template: :1:7: executing \"\" at <.Name.X>: can't evaluate field X in type string"),
         ("{{lt .Up 1}}", "template: :1:2: executing \"\" at <lt .Up 1>: error calling lt: invalid type for comparison"),
-        ("{{range .Count | print}}{{end}}", "template: :1:8: executing \"\" at <.Count | print>: range can't iterate over 3"),
+        (
+            "{{range .Count | print}}{{end}}",
+            "template: :1:8: executing \"\" at <.Count | print>: range can't iterate over 3"
+        ),
     ]) func fails(_ source: String, _ message: String) throws {
         let template = try Template(source)
         let error = #expect(throws: TemplateError.self) { try template.render(data, missing: .failure(type: "*T")) }
@@ -86,7 +95,8 @@ private let data: JSONValue = [
         "{{range 1000000}}{{range 1000000}}x{{end}}{{end}}",
         "{{$x := \"0123456789abcdef\"}}{{range 40}}{{$x = print $x $x}}{{end}}{{$x}}",
         "{{range 100000}}{{printf \"%1000000d\" 1}}{{end}}",
-        "{{printf \"" + String(repeating: "%1000000s", count: 100) + "\"" + String(repeating: " \"a\"", count: 100) + "}}",
+        "{{printf \"" + String(repeating: "%1000000s", count: 100) + "\"" + String(repeating: " \"a\"", count: 100)
+            + "}}",
         "{{define \"a0\"}}{{end}}"
             + (1..<100).map {
                 "{{define \"a\($0)\"}}{{template \"a\($0 - 1)\"}}{{template \"a\($0 - 1)\"}}{{end}}"
@@ -96,14 +106,17 @@ private let data: JSONValue = [
         "{{if 0}}" + String(repeating: "{{else if 0}}", count: 100_000) + "{{end}}",
     ]) func greedy(_ source: String) {
         let error = #expect(throws: TemplateError.self) { try Template(source).render(data) }
-        #expect(error?.message.contains("nests deeper") == true || error?.message.contains("nested deeper") == true
-            || error?.message.contains("too long") == true || error?.message.contains("come to an end") == true)
+        #expect(
+            error?.message.contains("nests deeper") == true || error?.message.contains("nested deeper") == true
+                || error?.message.contains("too long") == true || error?.message.contains("come to an end") == true)
     }
 
     /// Whatever the text, a template is refused or rendered; it neither traps nor overflows the stack.
     @Test func hostile() {
-        let pieces = ["{{", "}}", "-", " ", "if", "range", "end", "else", "with", ".A", "$x", ":=", "(", ")", "|", "\"", "`",
-            "1", "'", "/*", "*/", "index", "printf", ",", "é", "\n"]
+        let pieces = [
+            "{{", "}}", "-", " ", "if", "range", "end", "else", "with", ".A", "$x", ":=", "(", ")", "|", "\"", "`",
+            "1", "'", "/*", "*/", "index", "printf", ",", "é", "\n",
+        ]
         var state: UInt64 = 88_172_645_463_325_252
         func next() -> Int {
             state ^= state << 13

@@ -2,19 +2,24 @@ import CommandLineKit
 import Testing
 
 @Suite struct UnitTests {
-    @Test(arguments: [
-        (0, "0B"), (999, "999B"), (1000, "1kB"), (1_982_000, "1.982MB"), (7_800_000, "7.8MB"), (1_234_567_890, "1.235GB"),
-    ] as [(Int64, String)]) func decimal(_ size: Int64, _ text: String) { #expect(ByteSize.decimal(size) == text) }
+    @Test(
+        arguments: [
+            (0, "0B"), (999, "999B"), (1000, "1kB"), (1_982_000, "1.982MB"), (7_800_000, "7.8MB"),
+            (1_234_567_890, "1.235GB"),
+        ] as [(Int64, String)]) func decimal(_ size: Int64, _ text: String)
+    { #expect(ByteSize.decimal(size) == text) }
 
     @Test func otherSizes() {
         #expect(ByteSize.decimal(1_982_345, digits: 3) == "1.98MB" && ByteSize.binary(7_864_320) == "7.5MiB")
         #expect(ByteSize.binary(1023) == "1023B" && ByteSize.binary(1024) == "1KiB")
     }
 
-    @Test(arguments: [
-        ("32", 32), ("32b", 32), ("32k", 32_768), ("32KiB", 32_768), ("1.5 g", 1_610_612_736), ("1MB", 1_048_576),
-        (".5k", 512), ("1p", 1_125_899_906_842_624),
-    ] as [(String, Int64)]) func parsesSizes(_ text: String, _ size: Int64) throws {
+    @Test(
+        arguments: [
+            ("32", 32), ("32b", 32), ("32k", 32_768), ("32KiB", 32_768), ("1.5 g", 1_610_612_736), ("1MB", 1_048_576),
+            (".5k", 512), ("1p", 1_125_899_906_842_624),
+        ] as [(String, Int64)]) func parsesSizes(_ text: String, _ size: Int64) throws
+    {
         #expect(try ByteSize.parseBinary(text) == size)
     }
 
@@ -22,11 +27,13 @@ import Testing
         #expect(throws: FlagError.self) { try ByteSize.parseBinary(text) }
     }
 
-    @Test(arguments: [
-        ("0", 0), ("5s", 5_000_000_000), ("1h15m30.918273645s", 4_530_918_273_645), ("-1.5h", -5_400_000_000_000),
-        ("1us", 1000), ("1µs", 1000), (".5s", 500_000_000), ("9223372036854775807ns", .max),
-        ("-9223372036854775808ns", .min),
-    ] as [(String, Int64)]) func parsesDurations(_ text: String, _ nanoseconds: Int64) {
+    @Test(
+        arguments: [
+            ("0", 0), ("5s", 5_000_000_000), ("1h15m30.918273645s", 4_530_918_273_645), ("-1.5h", -5_400_000_000_000),
+            ("1us", 1000), ("1µs", 1000), (".5s", 500_000_000), ("9223372036854775807ns", .max),
+            ("-9223372036854775808ns", .min),
+        ] as [(String, Int64)]) func parsesDurations(_ text: String, _ nanoseconds: Int64)
+    {
         #expect(GoDuration(text)?.nanoseconds == nanoseconds)
     }
 
@@ -36,11 +43,14 @@ import Testing
     @Test(arguments: ["0s", "1ns", "1.1µs", "2.2ms", "3.3s", "4m5s", "5h6m7.001s", "-8ms", "2562047h47m16.854775807s"])
     func durationsRoundTrip(_ text: String) { #expect(GoDuration(text)?.description == text) }
 
-    @Test(arguments: [
-        (0, "Less than a second"), (1, "1 second"), (45, "45 seconds"), (60, "About a minute"), (180, "3 minutes"),
-        (3600, "About an hour"), (5400, "2 hours"), (172_800, "2 days"), (1_209_600, "2 weeks"), (5_184_000, "2 months"),
-        (63_072_000, "2 years"),
-    ] as [(Int64, String)]) func humanized(_ seconds: Int64, _ text: String) {
+    @Test(
+        arguments: [
+            (0, "Less than a second"), (1, "1 second"), (45, "45 seconds"), (60, "About a minute"), (180, "3 minutes"),
+            (3600, "About an hour"), (5400, "2 hours"), (172_800, "2 days"), (1_209_600, "2 weeks"),
+            (5_184_000, "2 months"),
+            (63_072_000, "2 years"),
+        ] as [(Int64, String)]) func humanized(_ seconds: Int64, _ text: String)
+    {
         #expect(GoDuration.seconds(seconds).humanized == text)
     }
 
@@ -51,8 +61,10 @@ import Testing
         #expect(moment.rfc3339(fixed: true) == "2024-02-29T12:34:56.789000000Z")
         #expect(Moment(rfc3339: "1969-12-31T23:00:00-01:00") == Moment(seconds: 0))
         #expect(Moment(rfc3339: "0001-01-01T00:00:00Z")?.isZero == true)
-        for bad in ["", "2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00",
-            "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Zx", "x024-01-01T00:00:00Z"] {
+        for bad in [
+            "", "2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2024-01-01T24:00:00Z", "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00Zx", "x024-01-01T00:00:00Z",
+        ] {
             #expect(Moment(rfc3339: bad) == nil, "\(bad)")
         }
         // Every day of two hundred and fifty years has the date that follows the day before.

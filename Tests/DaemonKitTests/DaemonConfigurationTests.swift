@@ -160,7 +160,8 @@ import Testing
     @Test func readsTheNetworkFlags() throws {
         let network = try configure(
             [
-                "--bip", "10.1.0.1/16", "--fixed-cidr", "10.1.5.0/24", "--ipv6", "--icc=false", "--userland-proxy=false",
+                "--bip", "10.1.0.1/16", "--fixed-cidr", "10.1.5.0/24", "--ipv6", "--icc=false",
+                "--userland-proxy=false",
                 "--mtu", "1400", "--ip", "127.0.0.1", "--default-address-pool", "base=10.9.0.0/16,size=24",
                 "--default-network-opt", "bridge=com.docker.network.driver.mtu=1300", "--host-gateway-ip", "10.1.0.1",
             ]
@@ -189,7 +190,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--bip", "10.1.0.0/16"], ["--bip", "10.1.0.1"], ["--bip", "fd00::1/64"], ["--bip", "10.1.0.1/16", "-b", "br0"],
+        ["--bip", "10.1.0.0/16"], ["--bip", "10.1.0.1"], ["--bip", "fd00::1/64"],
+        ["--bip", "10.1.0.1/16", "-b", "br0"],
         ["--bip", "10.1.0.1/16", "--fixed-cidr", "10.2.0.0/24"], ["--mtu", "20"], ["--ip", "localhost"],
         ["--default-address-pool", "10.9.0.0/16"], ["--default-address-pool", "base=10.9.0.0/16,size=8"],
         ["--default-network-opt", "bridge"], ["--host-gateway-ip", "x"], ["--ip6tables=false"],

@@ -47,7 +47,8 @@ struct DockerClientTests {
         for _ in 0..<10 {
             #expect(try check("exec", "-i", "ears", "sh", "-c", "cat; echo end", input: "hi\n").stdout == "hi\nend\n")
             #expect(
-                try check("run", "-i", "--rm", "--network", "none", Images.busybox, "cat", input: "hi\n").stdout == "hi\n")
+                try check("run", "-i", "--rm", "--network", "none", Images.busybox, "cat", input: "hi\n").stdout
+                    == "hi\n")
         }
     }
 

@@ -27,7 +27,9 @@ import Testing
                 == "\(imported.last ?? "") [x]")
         #expect(try daemon.docker("import", "\(url)/file", "fetched:2").status == 0)
         let images = try daemon.check("images", "-aq").lines.count
-        for (path, reason) in [("/nothing", "404"), ("/cut", "/cut\": malformed HTTP response"), ("/circle", "10 redirects")] {
+        for (path, reason) in [
+            ("/nothing", "404"), ("/cut", "/cut\": malformed HTTP response"), ("/circle", "10 redirects"),
+        ] {
             let failed = try daemon.dhow("import", url + path, "broken:1")
             #expect(failed.status == 1 && failed.stderr.contains(reason), "\(failed)")
         }

@@ -31,7 +31,8 @@ import Testing
         try FileManager.default.createSymbolicLink(
             atPath: place.root + "/programs/nix-build", withDestinationPath: "dhow-nix")
         _ = try place.run("chown -R 12345:12345 \(place.root) && chmod 755 \(place.root)")
-        return "setpriv --reuid=12345 --regid=12345 --clear-groups env USER=user HOME=\(place.root) TMPDIR=\(place.root)"
+        return
+            "setpriv --reuid=12345 --regid=12345 --clear-groups env USER=user HOME=\(place.root) TMPDIR=\(place.root)"
     }
 
     @Test func usersWithoutRootBuildInASandbox() throws {

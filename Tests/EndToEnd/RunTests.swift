@@ -151,7 +151,11 @@ import Testing
 
     @Test func initReapsAndForwards() throws {
         let output = try run(
-            ["--init"], ["sh", "-c", "cat /proc/1/comm; (sleep 0.1 &) ; sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status | wc -l"])
+            ["--init"],
+            [
+                "sh", "-c",
+                "cat /proc/1/comm; (sleep 0.1 &) ; sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status | wc -l",
+            ])
         #expect(output.lines.first?.contains("init") == true, "\(output)")
         #expect(output.lines.last == "0")
     }

@@ -94,7 +94,9 @@ import Testing
         // The places exist before the first start, and lead to the volumes.
         try daemon.check("cp", scratch.file("file"), "parked:/anonymous")
         try daemon.check("cp", scratch.file("file"), "parked:/named/")
-        #expect(try Shell.sh("\(Programs.dhow) -H unix://\(daemon.socket) cp parked:/bound/inner - | tar -xO").text == "bound")
+        #expect(
+            try Shell.sh("\(Programs.dhow) -H unix://\(daemon.socket) cp parked:/bound/inner - | tar -xO").text
+                == "bound")
         let refused = try daemon.dhow("cp", scratch.file("file"), "parked:/bound/")
         #expect(refused.status == 1 && refused.stderr.contains("read-only"), "\(refused)")
         #expect(try daemon.check("start", "-a", "parked").stdout == "copied\ncopied\n")

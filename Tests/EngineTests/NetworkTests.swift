@@ -1,9 +1,8 @@
 import ContainerNetwork
+import Engine
 import EngineModel
 import GRDB
 import Testing
-
-import Engine
 
 @Suite struct NetworkTests {
     private func record(_ subnets: [(String, String)], name: String = "lan") -> NetworkRecord {
@@ -77,7 +76,8 @@ import Engine
             run.endpoints.append(endpoint)
         }
         do {
-            let isChanged = run.chooseDefaultRoutes(priority: { $0.networkName == "b" ? 1 : 0 }, isInternal: { _ in false })
+            let isChanged = run.chooseDefaultRoutes(
+                priority: { $0.networkName == "b" ? 1 : 0 }, isInternal: { _ in false })
             #expect(isChanged)
         }
         #expect(run.endpoints.map(\.isDefault4) == [false, true, false])

@@ -1,8 +1,7 @@
 import ContainerNetwork
+import Engine
 import EngineModel
 import Testing
-
-import Engine
 
 @Suite struct PortPlanTests {
     private func plan(
@@ -24,7 +23,9 @@ import Engine
         #expect(
             mappings == [
                 .init(networkProtocol: .udp, containerPort: 53, hostPorts: 5000...5010),
-                .init(networkProtocol: .tcp, containerPort: 80, hostAddress: IPAddress("127.0.0.1"), hostPorts: 8080...8080),
+                .init(
+                    networkProtocol: .tcp, containerPort: 80, hostAddress: IPAddress("127.0.0.1"),
+                    hostPorts: 8080...8080),
                 .init(networkProtocol: .tcp, containerPort: 80, hostAddress: IPAddress("::1"), hostPorts: nil),
             ])
     }

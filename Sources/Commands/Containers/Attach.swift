@@ -19,7 +19,9 @@ extension Commands {
                 if !inspect.state.running {
                     throw ExitStatus(1, "You cannot attach to a stopped container, start it first")
                 }
-                if inspect.state.paused { throw ExitStatus(1, "You cannot attach to a paused container, unpause it first") }
+                if inspect.state.paused {
+                    throw ExitStatus(1, "You cannot attach to a paused container, unpause it first")
+                }
                 if inspect.state.restarting {
                     throw ExitStatus(1, "You cannot attach to a restarting container, wait until it is running")
                 }

@@ -77,7 +77,9 @@ struct Copy {
         let stream = try await client.stream(
             EngineClient.Request("GET", "/containers/\(container)/archive", [("path", path)]))
         if target == "-" {
-            while let buffer = try await stream.next() { buffer.withUnsafeReadableBytes { _ = Output.write($0, to: 1) } }
+            while let buffer = try await stream.next() {
+                buffer.withUnsafeReadableBytes { _ = Output.write($0, to: 1) }
+            }
             return
         }
         var info = stat()
@@ -128,7 +130,9 @@ struct Copy {
         if keepsOwners { query.append(("copyUIDGID", "true")) }
         let client = try await context.client()
         if source == "-" {
-            if target != nil, !isDirectory { throw ExitStatus(1, "destination \"\(container):\(path)\" must be a directory") }
+            if target != nil, !isDirectory {
+                throw ExitStatus(1, "destination \"\(container):\(path)\" must be a directory")
+            }
             query.insert(("path", resolved), at: 0)
             _ = try await drain(
                 client.upload(EngineClient.Request("PUT", "/containers/\(container)/archive", query), from: 0))
@@ -138,7 +142,9 @@ struct Copy {
         guard (followsLink ? stat(source, &info) : lstat(source, &info)) == 0 else {
             throw ExitStatus(1, "lstat \(File.absolute(source)): \(File.lastError().lowercased())")
         }
-        if target != nil, !isDirectory, info.st_mode & S_IFMT == S_IFDIR { throw ExitStatus(1, "cannot copy directory") }
+        if target != nil, !isDirectory, info.st_mode & S_IFMT == S_IFDIR {
+            throw ExitStatus(1, "cannot copy directory")
+        }
         if target == nil, path.hasSuffix("/"), info.st_mode & S_IFMT != S_IFDIR {
             throw ExitStatus(1, "no such directory")
         }

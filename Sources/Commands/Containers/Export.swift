@@ -51,7 +51,9 @@ extension Commands {
 enum Download {
     static func refuseTerminal(_ path: String, verb: String) throws {
         if path.isEmpty, Terminal.isTerminal(1) {
-            throw ExitStatus(1, "cowardly refusing to \(verb == "save" ? "save" : "export") to a terminal. Use the -o flag or redirect")
+            throw ExitStatus(
+                1,
+                "cowardly refusing to \(verb == "save" ? "save" : "export") to a terminal. Use the -o flag or redirect")
         }
     }
 

@@ -58,7 +58,8 @@ struct RunCommand {
         _ context: Context, _ flags: CreateFlags, _ arguments: [String]
     ) throws -> CreateRequest {
         guard ["always", "missing", "never", "if-not-present"].contains(flags.pull.value) else {
-            throw context.usageError("invalid pull option: '\(flags.pull.value)': must be one of \"always\", \"missing\" or \"never\"")
+            throw context.usageError(
+                "invalid pull option: '\(flags.pull.value)': must be one of \"always\", \"missing\" or \"never\"")
         }
         do throws(CommandLineError) {
             return try CreateRequest(
@@ -175,7 +176,9 @@ struct RunCommand {
     /// The status for a process that could not be started: the shell's for a program that is missing or no program.
     static func exitStatus(for message: String) -> Int32 {
         let message = message.lowercased()
-        let missing = ["executable file not found", "no such file or directory", "system cannot find the file specified"]
+        let missing = [
+            "executable file not found", "no such file or directory", "system cannot find the file specified",
+        ]
         if missing.contains(where: message.contains) { return 127 }
         let refused = ["permission denied", "is a directory", "exec format error"]
         return refused.contains(where: message.contains) ? 126 : 125

@@ -18,7 +18,8 @@ extension Commands {
             let cpusetMems = flags.string("cpuset-mems", "Memory nodes to use (0-3, 0,1)")
             let cpuShares = flags.int("cpu-shares", "c", "Weight among those who want the CPU")
             let memory = flags.bytes("memory", "m", "Memory limit")
-            let reservation = flags.bytes("memory-reservation", "Memory that is kept for the container when it is short")
+            let reservation = flags.bytes(
+                "memory-reservation", "Memory that is kept for the container when it is short")
             let swap = flags.bytes(
                 "memory-swap", unlimited: true, "Limit of memory and swap together; -1 for no limit")
             flags.bytes("kernel-memory", "Kernel memory limit").deprecated("and no longer supported by the kernel")

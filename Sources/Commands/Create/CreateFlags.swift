@@ -118,7 +118,9 @@ package struct CreateFlags {
         sysctl = flags.map("sysctl", showsEmpty: true, "Kernel parameters of the container") {
             (text) throws(FlagError) in try OptionText.sysctl(text)
         }
-        ulimit = flags.custom("ulimit", type: "ulimit", default: [], defaultText: "[]", "Resource limits (<name>=<soft>[:<hard>])") {
+        ulimit = flags.custom(
+            "ulimit", type: "ulimit", default: [], defaultText: "[]", "Resource limits (<name>=<soft>[:<hard>])"
+        ) {
             (text, value, _) throws(FlagError) in
             let limit = try UlimitOption(text)
             value.removeAll { $0.name == limit.name }

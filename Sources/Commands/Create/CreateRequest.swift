@@ -12,7 +12,8 @@ package struct CreateRequest {
     ///   - arguments: the image, and the command if there is one.
     ///   - variables: added to the environment unless the flags set them.
     /// - Throws: `CommandLineError` with what is wrong.
-    package init(_ flags: CreateFlags, arguments: [String], variables: [String: String] = [:]) throws(CommandLineError) {
+    package init(_ flags: CreateFlags, arguments: [String], variables: [String: String] = [:]) throws(CommandLineError)
+    {
         do throws(FlagError) {
             let (config, host) = try Self.build(flags, arguments: arguments, variables: variables)
             request.config = config
@@ -232,7 +233,11 @@ package struct CreateRequest {
         var devices: [DeviceMapping] = []
         var named: [String] = []
         for text in flags.device.value {
-            if DeviceOption.isCDIName(text) { named.append(text) } else { devices.append(try DeviceOption.mapping(text)) }
+            if DeviceOption.isCDIName(text) {
+                named.append(text)
+            } else {
+                devices.append(try DeviceOption.mapping(text))
+            }
         }
         resources.devices = devices
         var requests = flags.gpus.value.map(\.request)

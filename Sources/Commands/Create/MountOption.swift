@@ -6,7 +6,9 @@ struct MountOption {
     var mount = Mount()
 
     init(_ text: String) throws(FlagError) {
-        guard let fields = CommaSeparated.fields(text), !fields.isEmpty else { throw .invalid("parse error in '\(text)'") }
+        guard let fields = CommaSeparated.fields(text), !fields.isEmpty else {
+            throw .invalid("parse error in '\(text)'")
+        }
         mount.type = "volume"
         for field in fields { try add(field) }
         try validate()
@@ -69,7 +71,9 @@ struct MountOption {
             options.subpath = value
             mount.imageOptions = options
         case "tmpfs-size":
-            guard let size = try? ByteSize.parseBinary(value) else { throw .invalid("invalid value for \(key): \(value)") }
+            guard let size = try? ByteSize.parseBinary(value) else {
+                throw .invalid("invalid value for \(key): \(value)")
+            }
             tmpfs { $0.sizeBytes = size }
         case "tmpfs-mode":
             guard let mode = UInt32(value, radix: 8) else { throw .invalid("invalid value for \(key): \(value)") }
@@ -97,7 +101,8 @@ struct MountOption {
             }
             guard bind.propagation == "rprivate" else {
                 throw .invalid(
-                    "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction")
+                    "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction"
+                )
             }
         }
     }
@@ -158,7 +163,8 @@ struct VolumeOption {
 /// `--device /dev/a:/dev/b:rw`, or a device by its CDI name.
 struct DeviceOption {
     static func isCDIName(_ text: String) -> Bool {
-        guard !text.hasPrefix("/"), let (kind, name) = OptionText.cut(text, "="), let (vendor, type) = OptionText.cut(kind, "/")
+        guard !text.hasPrefix("/"), let (kind, name) = OptionText.cut(text, "="),
+            let (vendor, type) = OptionText.cut(kind, "/")
         else { return false }
         return !name.isEmpty && !vendor.isEmpty && !type.isEmpty && !type.contains("/")
     }

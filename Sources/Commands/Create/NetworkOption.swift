@@ -41,7 +41,9 @@ struct NetworkOption {
                 macAddress = value
             case "link-local-ip": linkLocal.append(value)
             case "gw-priority":
-                guard let priority = Int(value) else { throw .invalid("invalid gw-priority (\(value)): invalid syntax") }
+                guard let priority = Int(value) else {
+                    throw .invalid("invalid gw-priority (\(value)): invalid syntax")
+                }
                 gatewayPriority = priority
             default: throw .invalid("invalid field key \(name)")
             }

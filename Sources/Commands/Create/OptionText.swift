@@ -147,7 +147,9 @@ enum OptionText {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .invalid("open \(path): \(File.lastError().lowercased())") }
         defer { close(descriptor) }
-        guard var bytes = File.read(descriptor) else { throw .invalid("read \(path): \(File.lastError().lowercased())") }
+        guard var bytes = File.read(descriptor) else {
+            throw .invalid("read \(path): \(File.lastError().lowercased())")
+        }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
         var result: [String] = []
         for (position, raw) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
@@ -198,7 +200,9 @@ struct UlimitOption {
         }
         guard Self.names.contains(name) else { throw .invalid("invalid ulimit type: \(name)") }
         let parts = limits.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count <= 2 else { throw .invalid("too many limit value arguments - \(limits), can only have up to two, `soft[:hard]`") }
+        guard parts.count <= 2 else {
+            throw .invalid("too many limit value arguments - \(limits), can only have up to two, `soft[:hard]`")
+        }
         var values: [Int64] = []
         for part in parts {
             guard let value = Int64(part) else {
@@ -210,7 +214,10 @@ struct UlimitOption {
         soft = values[0]
         hard = values.count > 1 ? values[1] : values[0]
         if hard != -1 {
-            if soft == -1 { throw .invalid("ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: \(hard)") }
+            if soft == -1 {
+                throw .invalid(
+                    "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: \(hard)")
+            }
             if soft > hard {
                 throw .invalid("ulimit soft limit must be less than or equal to hard limit: \(soft) > \(hard)")
             }
@@ -251,7 +258,9 @@ struct DeviceRate {
     }
 
     private static func parts(_ text: String) throws(FlagError) -> (String, String) {
-        guard let (path, value) = OptionText.cut(text, ":"), !path.isEmpty else { throw .invalid("bad format: \(text)") }
+        guard let (path, value) = OptionText.cut(text, ":"), !path.isEmpty else {
+            throw .invalid("bad format: \(text)")
+        }
         guard path.hasPrefix("/dev/") else { throw .invalid("bad format for device path: \(text)") }
         return (path, value)
     }
@@ -267,7 +276,9 @@ struct GPURequest {
         var capabilities: [String] = []
         for field in fields {
             let (key, value) = OptionText.cut(field, "=") ?? ("count", field)
-            guard seen.insert(key).inserted else { throw .invalid("gpu request key '\(key)' can be specified only once") }
+            guard seen.insert(key).inserted else {
+                throw .invalid("gpu request key '\(key)' can be specified only once")
+            }
             switch key {
             case "driver": request.driver = value
             case "count":

@@ -83,14 +83,20 @@ struct NetworkCreateFlags {
         for text in ipRange.value {
             let index = try place(text, "range")
             if !pools[index].ipRange.isEmpty {
-                throw ExitStatus(1, "cannot configure multiple ranges (\(text), \(pools[index].ipRange)) on the same subnet (\(pools[index].subnet))")
+                throw ExitStatus(
+                    1,
+                    "cannot configure multiple ranges (\(text), \(pools[index].ipRange)) on the same subnet (\(pools[index].subnet))"
+                )
             }
             pools[index].ipRange = text
         }
         for text in gateway.value {
             let index = try place(text, "gateway")
             if !pools[index].gateway.isEmpty {
-                throw ExitStatus(1, "cannot configure multiple gateways (\(text), \(pools[index].gateway)) for the same subnet (\(pools[index].subnet))")
+                throw ExitStatus(
+                    1,
+                    "cannot configure multiple gateways (\(text), \(pools[index].gateway)) for the same subnet (\(pools[index].subnet))"
+                )
             }
             pools[index].gateway = text
         }
@@ -120,7 +126,9 @@ struct Subnet {
 
     func contains(_ other: Subnet) -> Bool {
         guard bytes.count == other.bytes.count, other.length >= length else { return false }
-        for bit in 0..<length where (bytes[bit / 8] ^ other.bytes[bit / 8]) >> UInt8(7 - bit % 8) & 1 != 0 { return false }
+        for bit in 0..<length where (bytes[bit / 8] ^ other.bytes[bit / 8]) >> UInt8(7 - bit % 8) & 1 != 0 {
+            return false
+        }
         return true
     }
 }

@@ -8,7 +8,8 @@ extension Commands {
         var group = Command<Action>(
             "network", "Manage networks",
             subcommands: [
-                networkConnect, networkCreate, networkDisconnect, networkInspect, networkList, networkPrune, networkRemove,
+                networkConnect, networkCreate, networkDisconnect, networkInspect, networkList, networkPrune,
+                networkRemove,
             ])
         group.group = "Management Commands"
         return group
@@ -90,7 +91,8 @@ extension Commands {
     }
 
     private static var networkList: Command<Action> {
-        var command = Command<Action>("ls", "List networks", usage: "[OPTIONS]", arguments: ArgumentCount.none) { flags in
+        var command = Command<Action>("ls", "List networks", usage: "[OPTIONS]", arguments: ArgumentCount.none) {
+            flags in
             let filter = FilterFlag(flags)
             let format = flags.string("format", "How to print: 'table', 'table TEMPLATE', 'json' or a Go template")
             let whole = flags.bool("no-trunc", "Do not truncate the output")

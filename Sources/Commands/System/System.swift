@@ -91,7 +91,8 @@ extension Commands {
         let used = images.filter { $0.containers > 0 }
         let usedSize = used.reduce(Int64(0)) { $0 + $1.size - max(0, $1.sharedSize) }
         let containers = usage.containers ?? []
-        let isActive = { (container: ContainerSummary) in ["running", "paused", "restarting"].contains(container.state) }
+        let isActive = { (container: ContainerSummary) in ["running", "paused", "restarting"].contains(container.state)
+        }
         let volumes = usage.volumes ?? []
         func size(_ volume: Volume) -> Int64 { max(0, volume.usageData?.size ?? 0) }
         return [
@@ -113,10 +114,12 @@ extension Commands {
 
     private static func verboseUsage(_ usage: DiskUsage) throws -> String {
         let images = (usage.images ?? []).flatMap { ImageRow.rows($0, truncates: true, digests: false).prefix(1) }
-        let imageTable = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
+        let imageTable =
+            "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
             + "{{.UniqueSize}}\t{{.Containers}}"
         let containers = (usage.containers ?? []).map { ContainerRow.row($0, truncates: true) }
-        let containerTable = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t"
+        let containerTable =
+            "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t"
             + "{{.Status}}\t{{.Names}}"
         let volumes = (usage.volumes ?? []).map(VolumeRow.row)
         return "Images space usage:\n\n"
@@ -141,7 +144,8 @@ extension Commands {
                     var what = ["all stopped containers", "all networks not used by at least one container"]
                     if volumes.value { what.append("all anonymous volumes not used by at least one container") }
                     what.append(
-                        all.value ? "all images without at least one container associated to them" : "all dangling images")
+                        all.value
+                            ? "all images without at least one container associated to them" : "all dangling images")
                     let list = what.map { "  - \($0)\n" }.joined()
                     let question = "WARNING! This will remove:\n\(list)\nAre you sure you want to continue?"
                     if !Prompt.confirm(question) { return }
@@ -198,7 +202,8 @@ extension Commands {
                             meta["Endpoints"]?["docker"]?["Host"]?.string ?? ""))
                 }
                 let list = ListFormat(
-                    defaultTable: "{{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}\t{{.Error}}",
+                    defaultTable:
+                        "{{.Name}}{{if .Current}} *{{end}}\t{{.Description}}\t{{.DockerEndpoint}}\t{{.Error}}",
                     headers: [
                         "Name": "NAME", "Description": "DESCRIPTION", "DockerEndpoint": "DOCKER ENDPOINT",
                         "Error": "ERROR",
@@ -206,7 +211,8 @@ extension Commands {
                 Output.write(try list.render(rows, format: format.value, quiet: quiet.value))
             }
         }
-        let show = Command<Action>("show", "Print the name of the current context", arguments: ArgumentCount.none) { _ in
+        let show = Command<Action>("show", "Print the name of the current context", arguments: ArgumentCount.none) {
+            _ in
             { context, _ in
                 let location = try DaemonLocation(
                     globals: context.globals, environment: context.environment, configuration: context.configuration)
@@ -230,7 +236,9 @@ extension JSONValue {
     /// An event with its members by the names that Go's templates use.
     var withGoNames: JSONValue {
         guard case .object(let object) = self else { return self }
-        let names = ["status": "Status", "id": "ID", "from": "From", "scope": "Scope", "time": "Time", "timeNano": "TimeNano"]
+        let names = [
+            "status": "Status", "id": "ID", "from": "From", "scope": "Scope", "time": "Time", "timeNano": "TimeNano",
+        ]
         return .object(JSONObject(object.members.map { (names[$0.name] ?? $0.name, $0.value) }))
     }
 }

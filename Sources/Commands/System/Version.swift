@@ -108,11 +108,11 @@ enum Host {
     /// The machine's architecture by Go's names.
     static var architecture: String {
         #if arch(x86_64)
-            "amd64"
+        "amd64"
         #elseif arch(arm64)
-            "arm64"
+        "arm64"
         #else
-            "unknown"
+        "unknown"
         #endif
     }
 }

@@ -30,7 +30,9 @@ extension Commands {
                 var request = VolumeCreateRequest()
                 request.name = arguments.first ?? name.value
                 if !arguments.isEmpty, !name.value.isEmpty {
-                    throw ExitStatus(1, "conflicting options: cannot specify a volume-name through both --name and as a positional arg")
+                    throw ExitStatus(
+                        1,
+                        "conflicting options: cannot specify a volume-name through both --name and as a positional arg")
                 }
                 request.driver = driver.value
                 request.driverOpts = options.value
@@ -91,7 +93,8 @@ extension Commands {
                     : "This will remove anonymous local volumes not used by at least one container."
                 if !force.value, !Prompt.confirm("WARNING! \(warning)\nAre you sure you want to continue?") { return }
                 let report = try await context.call(
-                    "POST", "/volumes/prune", filter.query(all.value ? [("all", "true")] : []), as: VolumePruneReport.self)
+                    "POST", "/volumes/prune", filter.query(all.value ? [("all", "true")] : []),
+                    as: VolumePruneReport.self)
                 let deleted = report.volumesDeleted ?? []
                 if !deleted.isEmpty { Output.print("Deleted Volumes:\n" + deleted.joined(separator: "\n") + "\n") }
                 Output.print("Total reclaimed space: \(ByteSize.decimal(Int64(report.spaceReclaimed)))")

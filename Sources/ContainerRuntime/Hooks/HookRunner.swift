@@ -25,7 +25,8 @@ enum HookRunner {
         let output: Subprocess.Output
         do throws(KernelError) {
             output = try Subprocess.run(
-                configuration, input: input, timeoutMilliseconds: hook.timeout.map { min($0, 1_000_000_000) * 1000 }, outputLimit: 16 << 10)
+                configuration, input: input, timeoutMilliseconds: hook.timeout.map { min($0, 1_000_000_000) * 1000 },
+                outputLimit: 16 << 10)
         } catch {
             throw RuntimeError(.hookFailed, "\(what): cannot run \(hook.path): \(error.code)")
         }

@@ -10,12 +10,16 @@ extension ContainerEngine {
         try await container.lock.withLock { () async throws -> Void in
             let record = container.record
             if container.status.phase == .removing || container.status.phase == .dead {
-                throw EngineError(.conflict, "container \(record.id) is marked for removal and cannot be connected or disconnected to the network")
+                throw EngineError(
+                    .conflict,
+                    "container \(record.id) is marked for removal and cannot be connected or disconnected to the network"
+                )
             }
             let mode = record.hostConfig.networkMode
             if let other = ContainerReference(mode) {
                 throw EngineError(
-                    .forbidden, "container sharing network namespace with another container or host cannot be connected "
+                    .forbidden,
+                    "container sharing network namespace with another container or host cannot be connected "
                         + "to any other network (it shares \(Names.short(other.name))'s)")
             }
             if mode == "host" || network.driver == "host" {
@@ -28,7 +32,9 @@ extension ContainerEngine {
             }
             if network.driver == "null" || EndpointRequests.isNone(record) {
                 throw EngineError(
-                    .forbidden, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
+                    .forbidden,
+                    "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+                )
             }
             guard network.hasEndpoints else {
                 throw EngineError(.forbidden, "cannot create endpoint on configuration-only network \(network.name)")
@@ -67,7 +73,8 @@ extension ContainerEngine {
         guard let added = EndpointRequests.of(changed).first(where: { !known.contains($0.network) }) else { return }
         let endpoint = try await blocking { () throws -> RunNetworkRecord.Endpoint in
             var endpoint = try self.takeEndpoint(
-                on: try self.networks.find(added.network), named: added.network, added.settings, others: before.endpoints)
+                on: try self.networks.find(added.network), named: added.network, added.settings,
+                others: before.endpoints)
             do {
                 let sandbox = try NetworkSandbox(pid: containerRun.processID)
                 endpoint = try self.join(endpoint, added.settings, in: sandbox)
@@ -92,7 +99,8 @@ extension ContainerEngine {
             if run.record.ports.isEmpty { try await openPorts(container, run) }
             try await updateNames(changed, run, processID: containerRun.processID)
         } catch {
-            logger.error("a network was only partly connected", metadata: ["id": "\(container.id)", "error": "\(error)"])
+            logger.error(
+                "a network was only partly connected", metadata: ["id": "\(container.id)", "error": "\(error)"])
             throw error
         }
         postConnection(container, endpoint, "connect")
@@ -124,7 +132,10 @@ extension ContainerEngine {
                 post(network, "disconnect", ["container": container.id])
                 return
             }
-            guard let request = EndpointRequests.of(record).first(where: { (try? networks.find($0.network))?.id == network.id })
+            guard
+                let request = EndpointRequests.of(record).first(where: {
+                    (try? networks.find($0.network))?.id == network.id
+                })
             else {
                 throw EngineError(.forbidden, "container \(container.id) is not connected to network \(network.name)")
             }
@@ -181,7 +192,9 @@ extension ContainerEngine {
         let sandbox = try NetworkSandbox(pid: processID)
         for family in IPFamily.allCases {
             let path: KeyPath<RunNetworkRecord.Endpoint, Bool> = family == .v4 ? \.isDefault4 : \.isDefault6
-            let (old, new) = (before.endpoints.first { $0[keyPath: path] }, changed.endpoints.first { $0[keyPath: path] })
+            let (old, new) = (
+                before.endpoints.first { $0[keyPath: path] }, changed.endpoints.first { $0[keyPath: path] }
+            )
             // The kernel drops a route with its interface.
             if old?.endpointID != new?.endpointID || old == nil && new != nil {
                 try sandbox.setDefaultRoute(family, through: new?.joined)

@@ -26,7 +26,8 @@ extension ContainerEngine {
     /// Makes the interfaces of all endpoints that have none yet; blocks.
     private func join(_ container: Container, _ run: RunNetwork, in sandbox: NetworkSandbox) throws {
         let settings = Dictionary(
-            EndpointRequests.of(container.record).map { ($0.network, $0.settings) }, uniquingKeysWith: { first, _ in first })
+            EndpointRequests.of(container.record).map { ($0.network, $0.settings) },
+            uniquingKeysWith: { first, _ in first })
         for (index, endpoint) in run.record.endpoints.enumerated() where endpoint.interface.isEmpty {
             let joined = try join(endpoint, settings[endpoint.networkName] ?? EndpointSettings(), in: sandbox)
             run.change { $0.record.endpoints[index] = joined }
@@ -137,7 +138,9 @@ extension ContainerEngine {
                     transport, listener: socket, backend: InternetEndpoint(target, port: port.containerPort))
                 run.change { $0.proxies.append(id) }
             }
-            if !hostNetworking.configuration.usesProxy, reservation.bindings.contains(where: { $0.address.family == .v4 }) {
+            if !hostNetworking.configuration.usesProxy,
+                reservation.bindings.contains(where: { $0.address.family == .v4 })
+            {
                 try await blocking { try reservation.discardTraffic(.v4) }
             }
         }
@@ -214,7 +217,8 @@ extension ContainerEngine {
     func readRunNetwork(_ id: String) -> RunNetworkRecord? {
         guard let text = HostFiles.text(runNetworkPath(id)) else { return nil }
         do { return try RunNetworkRecord(parsing: Array(text.utf8)) } catch {
-            logger.error("cannot read what a container has of networks", metadata: ["id": "\(id)", "error": "\(error)"])
+            logger.error(
+                "cannot read what a container has of networks", metadata: ["id": "\(id)", "error": "\(error)"])
             return nil
         }
     }
@@ -258,7 +262,8 @@ extension ContainerEngine {
                 self.forgetFlows(state.record)
             }
         } catch {
-            logger.error("cannot close the ports of a container", metadata: ["id": "\(container.id)", "error": "\(error)"])
+            logger.error(
+                "cannot close the ports of a container", metadata: ["id": "\(container.id)", "error": "\(error)"])
         }
         for endpoint in state.record.endpoints where !endpoint.interface.isEmpty {
             postConnection(container, endpoint, "disconnect")

@@ -59,7 +59,9 @@ extension ContainerEngine {
         do {
             let mode = container.record.hostConfig.networkMode
             guard mode != "host", ContainerReference(mode) == nil else { return }
-            let record = try await blocking { self.readRunNetwork(container.id) ?? RunNetworkRecord(sandboxOf: container.id) }
+            let record = try await blocking {
+                self.readRunNetwork(container.id) ?? RunNetworkRecord(sandboxOf: container.id)
+            }
             let run = RunNetwork(record)
             container.change { $0.network = run }
             let sockets = try await blocking { () throws -> NameServerSockets? in

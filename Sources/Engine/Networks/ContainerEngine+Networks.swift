@@ -88,7 +88,8 @@ extension ContainerEngine {
             _ = try NetworkRecord.requests(record.pools)
             return try keep(record)
         }
-        for (name, value) in configuration.network.defaultOptions[record.driver] ?? [:] where record.options[name] == nil {
+        for (name, value) in configuration.network.defaultOptions[record.driver] ?? [:]
+        where record.options[name] == nil {
             record.options[name] = value
         }
         try resolve(&record, try NetworkRecord.requests(record.pools))
@@ -102,7 +103,8 @@ extension ContainerEngine {
         guard lender.isConfigOnly else { throw .invalid("network \(source) is not a configuration network") }
         guard record.pools.isEmpty, record.options.isEmpty, record.labels.isEmpty else {
             throw EngineError(
-                .forbidden, "user specified configurations are not supported if the network depends on a configuration network")
+                .forbidden,
+                "user specified configurations are not supported if the network depends on a configuration network")
         }
         record.configFrom = lender.name
         record.usesIPv4 = lender.usesIPv4
@@ -134,7 +136,8 @@ extension ContainerEngine {
             // As Docker has it: an overlap is not allowed rather than a conflict.
             if error.code == .conflict {
                 throw EngineError(
-                    .forbidden, "invalid pool request: Pool overlaps with other one on this address space: \(error.message)")
+                    .forbidden,
+                    "invalid pool request: Pool overlaps with other one on this address space: \(error.message)")
             }
             if error.code == .invalidArgument { throw EngineError.invalid("invalid network config:\n\(error.message)") }
             throw error
@@ -184,7 +187,9 @@ extension ContainerEngine {
             if network.record.isPredefined {
                 throw EngineError(.forbidden, "\(network.name) is a pre-defined network and cannot be removed")
             }
-            if network.record.isConfigOnly, let user = networks.all.first(where: { $0.record.configFrom == network.name }) {
+            if network.record.isConfigOnly,
+                let user = networks.all.first(where: { $0.record.configFrom == network.name })
+            {
                 throw EngineError(
                     .forbidden,
                     "error while removing network: configuration network \"\(network.name)\" is in use by \(user.name)")
@@ -210,7 +215,8 @@ extension ContainerEngine {
                 if network.isMade { try self.hostNetworking.driver(network.driver).remove(network.specification) }
             }
         } catch {
-            if (try? await blocking { try self.networkStore.load().networks.contains { $0.id == network.id } }) == true {
+            if (try? await blocking { try self.networkStore.load().networks.contains { $0.id == network.id } }) == true
+            {
                 networks.insert(network)
             }
             throw error

@@ -95,7 +95,8 @@ extension ContainerEngine {
             let addresses = EndpointRequests.addresses(settings)
             if !addresses.isEmpty, !record.hasNamedSubnets {
                 throw EngineError.invalid(
-                    "user specified IP address is supported only when connecting to networks with user configured subnets")
+                    "user specified IP address is supported only when connecting to networks with user configured subnets"
+                )
             }
             for address in addresses where !network.prefixes.contains(where: { $0.contains(address) }) {
                 throw EngineError.invalid("no configured subnet contains IP address \(address)")
@@ -107,7 +108,8 @@ extension ContainerEngine {
 
     func chooseDefaultRoutes(_ run: inout RunNetworkRecord, _ record: ContainerRecord) {
         let requests = Dictionary(
-            EndpointRequests.of(record).map { ($0.network, $0.settings.gwPriority) }, uniquingKeysWith: { first, _ in first })
+            EndpointRequests.of(record).map { ($0.network, $0.settings.gwPriority) },
+            uniquingKeysWith: { first, _ in first })
         _ = run.chooseDefaultRoutes(
             priority: { requests[$0.networkName] ?? 0 },
             isInternal: { self.networks.network(id: $0.networkID)?.isInternal ?? false })
@@ -147,7 +149,8 @@ extension ContainerEngine {
         else { return nil }
         let options = try BridgeOptions(network.specification)
         return Way(
-            network: network, address: prefix.address, mode: family == .v4 ? options.gatewayMode4 : options.gatewayMode6,
+            network: network, address: prefix.address,
+            mode: family == .v4 ? options.gatewayMode4 : options.gatewayMode6,
             binding: options.hostBinding)
     }
 

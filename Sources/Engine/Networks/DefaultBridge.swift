@@ -49,7 +49,9 @@ extension ContainerEngine {
     private func subnetRequests(of record: NetworkRecord) throws -> [SubnetRequest] {
         let settings = configuration.network
         var requests: [SubnetRequest] = []
-        for (address, range) in [(settings.bridgeAddress4, settings.range4), (settings.bridgeAddress6, settings.range6)] {
+        for (address, range) in [
+            (settings.bridgeAddress4, settings.range4), (settings.bridgeAddress6, settings.range6),
+        ] {
             if let address {
                 requests.append(SubnetRequest(subnet: address.network, range: range?.network, gateway: address.address))
             } else if let range {

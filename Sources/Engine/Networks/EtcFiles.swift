@@ -61,7 +61,9 @@ extension ContainerEngine {
         if !configured.isEmpty { return configured.compactMap { InternetAddress(bytes: $0.bytes) } }
         guard let bridge = networks.network(named: "bridge") else { return [] }
         try make(bridge)
-        return bridge.specification.subnets.sorted { $0.prefix < $1.prefix }.compactMap { $0.gateway.flatMap { InternetAddress(bytes: $0.bytes) } }
+        return bridge.specification.subnets.sorted { $0.prefix < $1.prefix }.compactMap {
+            $0.gateway.flatMap { InternetAddress(bytes: $0.bytes) }
+        }
     }
 
     /// The lines for `--link` on the default bridge, which has no names.
@@ -83,7 +85,9 @@ extension ContainerEngine {
             }
             var names = [alias, other.record.config.hostname]
             if other.name != alias { names.append(other.name) }
-            for address in Self.addresses(run) { entries.append(HostsFile.Entry(address, names.joined(separator: " "))) }
+            for address in Self.addresses(run) {
+                entries.append(HostsFile.Entry(address, names.joined(separator: " ")))
+            }
         }
         return entries
     }

@@ -55,7 +55,8 @@ final class HostNetworking: Sendable {
     private func noteUse() throws(KernelError) {
         if isInUse { return }
         try HostFiles.write(
-            marker, firewall.configuration.dropsForeignForwarding ? Self.forwardingNote + "\n" : "in use\n", mode: 0o600)
+            marker, firewall.configuration.dropsForeignForwarding ? Self.forwardingNote + "\n" : "in use\n", mode: 0o600
+        )
     }
 
     /// The driver called `name`.
@@ -119,7 +120,9 @@ final class HostNetworking: Sendable {
         guard isInUse else { return }
         let swept = try HostInterfaces.sweep(
             try NetlinkSocket(), owner: owner, networks: networks, endpoints: endpoints)
-        if !swept.isEmpty { logger.info("removed interfaces that an earlier daemon left", metadata: ["names": "\(swept)"]) }
+        if !swept.isEmpty {
+            logger.info("removed interfaces that an earlier daemon left", metadata: ["names": "\(swept)"])
+        }
     }
 
     /// Removes every interface and rule of ours: for when no container runs.

@@ -28,7 +28,9 @@ package enum LinkEnvironment {
         }
         result.append("\(prefix)_NAME=/\(name)/\(alias)")
         for variable in environment {
-            guard let equals = variable.firstIndex(of: "="), !["HOME", "PATH"].contains(variable[..<equals]) else { continue }
+            guard let equals = variable.firstIndex(of: "="), !["HOME", "PATH"].contains(variable[..<equals]) else {
+                continue
+            }
             result.append("\(prefix)_ENV_\(variable)")
         }
         return result
@@ -43,9 +45,12 @@ extension ContainerEngine {
         for (alias, name) in Self.links(record.hostConfig.links ?? []).sorted(by: { $0.key < $1.key }) {
             let other = try registry.find(name)
             let (theirs, run) = other.read { ($0.record, $0.network?.record) }
-            guard let address = run?.endpoints.first(where: { $0.networkName == "bridge" })?.prefix4?.address else { continue }
+            guard let address = run?.endpoints.first(where: { $0.networkName == "bridge" })?.prefix4?.address else {
+                continue
+            }
             result += LinkEnvironment.variables(
-                alias: alias, name: record.name, address: "\(address)", ports: (theirs.config.exposedPorts ?? [:]).keys.sorted(),
+                alias: alias, name: record.name, address: "\(address)",
+                ports: (theirs.config.exposedPorts ?? [:]).keys.sorted(),
                 environment: theirs.config.env ?? [])
         }
         return result

@@ -14,14 +14,18 @@ enum NetworkValidation {
             throw EngineError(
                 .notImplemented, "networks of the scope \"\(request.scope)\" need a swarm, which Dhow does not have")
         }
-        if request.isIngress { throw EngineError(.notImplemented, "ingress networks need a swarm, which Dhow does not have") }
+        if request.isIngress {
+            throw EngineError(.notImplemented, "ingress networks need a swarm, which Dhow does not have")
+        }
         if ["host", "null"].contains(request.driver) {
             throw EngineError(
                 .forbidden, "only one instance of \"\(request.driver)\" network is allowed")
         }
         if let driver = request.ipam?.driver, !["", "default"].contains(driver) {
             throw EngineError(
-                .notFound, "could not find plugin \(driver) in v1 plugin registry: plugin not found; addresses are managed by the default driver")
+                .notFound,
+                "could not find plugin \(driver) in v1 plugin registry: plugin not found; addresses are managed by the default driver"
+            )
         }
         if request.isConfigOnly {
             guard request.driver.isEmpty || request.driver == "default" || request.driver == BridgeDriver.name else {
@@ -37,7 +41,9 @@ enum NetworkValidation {
                 throw EngineError(.forbidden, "bridge driver doesn't support multiple subnets")
             }
         }
-        if request.driver != "ipvlan", request.driver != "macvlan", request.enableIPv4 == false, request.enableIPv6 != true {
+        if request.driver != "ipvlan", request.driver != "macvlan", request.enableIPv4 == false,
+            request.enableIPv6 != true
+        {
             throw .invalid("IPv4 or IPv6 must be enabled")
         }
     }

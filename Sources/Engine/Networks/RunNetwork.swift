@@ -33,8 +33,12 @@ extension RunNetworkRecord {
         let candidates = endpoints.map { endpoint in
             var families: Set<IPFamily> = []
             if !isInternal(endpoint) {
-                if !endpoint.address4.isEmpty, !endpoint.gateway4.isEmpty || endpoint.routesOnLink { families.insert(.v4) }
-                if !endpoint.address6.isEmpty, !endpoint.gateway6.isEmpty || endpoint.routesOnLink { families.insert(.v6) }
+                if !endpoint.address4.isEmpty, !endpoint.gateway4.isEmpty || endpoint.routesOnLink {
+                    families.insert(.v4)
+                }
+                if !endpoint.address6.isEmpty, !endpoint.gateway6.isEmpty || endpoint.routesOnLink {
+                    families.insert(.v6)
+                }
             }
             return DefaultRoutes.Candidate(
                 networkName: endpoint.networkName, priority: priority(endpoint), families: families)

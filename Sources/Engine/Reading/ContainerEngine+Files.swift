@@ -33,20 +33,22 @@ extension ContainerEngine {
         // What a start put into /etc, for one that was started.
         let etc = etcPaths(record).filter { !destinations.contains($0.path) && HostFiles.exists($0.source) }
             .map { TreeMount(source: $0.source, subpath: "", destination: $0.path, isWritable: true) }
-        return etc + (try record.mounts.compactMap { mount in
-            var source = mount.source
-            switch mount.kind {
-            case .tmpfs: return nil
-            case .bind: break
-            case .volume:
-                // A volume that is a file system of its own is mounted only while the container runs.
-                guard case .directory(let path) = try storage.volumes.volume(mount.name).source else { return nil }
-                source = path
-            }
-            guard HostFiles.exists(source) else { return nil }
-            return TreeMount(
-                source: source, subpath: mount.subpath, destination: mount.destination, isWritable: mount.isWritable)
-        })
+        return etc
+            + (try record.mounts.compactMap { mount in
+                var source = mount.source
+                switch mount.kind {
+                case .tmpfs: return nil
+                case .bind: break
+                case .volume:
+                    // A volume that is a file system of its own is mounted only while the container runs.
+                    guard case .directory(let path) = try storage.volumes.volume(mount.name).source else { return nil }
+                    source = path
+                }
+                guard HostFiles.exists(source) else { return nil }
+                return TreeMount(
+                    source: source, subpath: mount.subpath, destination: mount.destination, isWritable: mount.isWritable
+                )
+            })
     }
 
     /// What a container changed in its image's tree.

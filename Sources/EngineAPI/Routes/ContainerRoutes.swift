@@ -119,7 +119,9 @@ extension ContainerInspect {
     fileprivate mutating func addImplicitAliases() {
         for (name, var settings) in networkSettings.networks ?? [:] where !["bridge", "host", "none"].contains(name) {
             var aliases = settings.aliases ?? []
-            for alias in [String(id.prefix(12)), config.hostname] where !aliases.contains(alias) { aliases.append(alias) }
+            for alias in [String(id.prefix(12)), config.hostname] where !aliases.contains(alias) {
+                aliases.append(alias)
+            }
             settings.aliases = aliases
             networkSettings.networks?[name] = settings
         }

@@ -61,10 +61,13 @@ public struct RegistryAccess: Sendable {
 
     /// A repository, with the credentials for it and for those that are read instead.
     public func repository(_ reference: ImageReference, _ client: RegistryClient) throws -> Repository {
-        try client.repository(reference, credential: credential(for: reference.domain, repository: reference.path)) { there throws(RegistryError) in
+        try client.repository(reference, credential: credential(for: reference.domain, repository: reference.path)) {
+            there throws(RegistryError) in
             // Credentials on the command line are for the registry that stands there too.
             guard authentication == .stored else { return nil }
-            do { return try credential(for: there.domain, repository: there.path) } catch { throw RegistryError(.unauthorized, "\(error)") }
+            do { return try credential(for: there.domain, repository: there.path) } catch {
+                throw RegistryError(.unauthorized, "\(error)")
+            }
         }
     }
 

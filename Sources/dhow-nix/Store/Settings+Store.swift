@@ -20,7 +20,9 @@ extension Settings {
             : StoreHost(layout: layout, system: system, options: storeOptions)
         let settings = self
         (host as? StoreHost)?.build = { store, outputs in
-            guard case .local(_, let realiser) = try BuildSession(store, settings, showsLogs: false).builder else { return }
+            guard case .local(_, let realiser) = try BuildSession(store, settings, showsLogs: false).builder else {
+                return
+            }
             try BuildSession.realise(outputs, with: realiser)
         }
         var fetcher: Fetcher?
