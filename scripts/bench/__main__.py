@@ -21,6 +21,10 @@ from support import (
     rows, start_daemon, wanted, work)
 
 
+# What an engine keeps, rather than what it needed a moment ago to start: seconds.
+SETTLING = 5
+
+
 def busybox_tar():
     tree = os.path.join(work, "busybox")
     os.makedirs(os.path.join(tree, "bin"))
@@ -89,7 +93,7 @@ def main():
 
     # Idle memory, before any container runs.
     if wanted("memory"):
-        time.sleep(1)
+        time.sleep(SETTLING)
         other = None
         if docker:
             other = proportional(
@@ -106,7 +110,7 @@ def main():
         for engine in filter(None, (dhow, docker)):
             for name in names:
                 command(engine + [name if word == "sleeper" else word for word in sleeper])
-        time.sleep(1)
+        time.sleep(SETTLING)
         monitors = processes(lambda line: "dhow-runtime monitor" in line and work in line)
         mine = proportional(monitors) / len(monitors)
         other = None
