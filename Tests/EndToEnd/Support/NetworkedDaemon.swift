@@ -107,9 +107,23 @@ final class NetworkedDaemon: @unchecked Sendable {
         try daemon.inspect(container.id)["State"]?["Pid"]?.integer ?? 0
     }
 
+    private func endpointIDs(of container: String) -> [String] {
+        let networks = try? daemon.inspect(container)["NetworkSettings"]?["Networks"]?.object
+        return (networks?.members ?? []).compactMap { $0.value["EndpointID"]?.string }.filter { !$0.isEmpty }
+    }
+
     /// Removes containers, then networks, whether they exist or not.
     func remove(_ containers: [String] = [], networks: [String] = []) {
-        if !containers.isEmpty { _ = try? daemon.dhow(["rm", "-f", "-v"] + containers) }
+        if !containers.isEmpty {
+            let endpoints = containers.flatMap(endpointIDs)
+            _ = try? daemon.dhow(["rm", "-f", "-v"] + containers)
+            // The kernel takes interfaces away a moment after the namespace at their other end: whoever compares the
+            // host with what it is now must not see them go. Their aliases say whose they are.
+            _ = eventually {
+                guard let links = try? machine.host.sh("ip link").text else { return true }
+                return !endpoints.contains { links.contains($0) }
+            }
+        }
         for network in networks { _ = try? daemon.dhow("network", "rm", network) }
     }
 }
