@@ -27,7 +27,9 @@ extension ContainerEngine {
         result.enableIPv6 = record.usesIPv6
         result.ipam.driver = record.ipamDriver
         result.ipam.options = record.ipamOptions
-        result.ipam.config = record.pools.isEmpty && !record.hasEndpoints && !record.isConfigOnly ? nil : record.pools
+        // IPv4 first, as Docker shows them; its command sends several in any order.
+        let pools = record.pools.filter { !$0.subnet.contains(":") } + record.pools.filter { $0.subnet.contains(":") }
+        result.ipam.config = pools.isEmpty && !record.hasEndpoints && !record.isConfigOnly ? nil : pools
         result.isInternal = record.isInternal
         result.isAttachable = record.isAttachable
         result.configFrom.network = record.configFrom
