@@ -57,7 +57,7 @@ public struct BuildSettings: Sendable {
     public var keepsLog = true
     public var compressesLog = true
     /// How many processes a builder may have; 0: any number.
-    public var processLimit: UInt64 = 16384
+    public var processLimit: UInt64 = 4096
     /// Where temporary directories are made.
     public var temporaryDirectory = "/tmp"
     /// What the builder sees it as.
