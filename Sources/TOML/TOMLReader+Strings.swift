@@ -1,27 +1,15 @@
 extension TOMLReader {
-    mutating func basicString() throws -> [UInt8] {
-        at += 1
-        var result: [UInt8] = []
-        while let byte = peek {
-            at += 1
-            switch byte {
-            case UInt8(ascii: "\""): return result
-            case UInt8(ascii: "\\"): try escape(into: &result)
-            case 0x0A, 0x0D: throw fail("a line ends in a string")
-            case 0..<0x09, 0x0B..<0x20, 0x7F: throw fail("control character in a string")
-            default: result.append(byte)
-            }
-        }
-        throw fail("a string does not end")
-    }
+    static func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") }
 
-    mutating func literalString() throws -> [UInt8] {
+    /// A string on one line; `"` begins one with escapes, `'` one without.
+    mutating func string(_ quote: UInt8) throws -> [UInt8] {
         at += 1
         var result: [UInt8] = []
         while let byte = peek {
             at += 1
             switch byte {
-            case UInt8(ascii: "'"): return result
+            case quote: return result
+            case UInt8(ascii: "\\") where quote == UInt8(ascii: "\""): try escape(into: &result)
             case 0x0A, 0x0D: throw fail("a line ends in a string")
             case 0..<0x09, 0x0B..<0x20, 0x7F: throw fail("control character in a string")
             default: result.append(byte)
@@ -45,23 +33,17 @@ extension TOMLReader {
         return true
     }
 
-    mutating func longBasicString() throws -> [UInt8] {
+    /// A string between three quotes and three.
+    mutating func longString(_ quote: UInt8) throws -> [UInt8] {
         at += 3
         skipFirstNewline()
         var result: [UInt8] = []
         while let byte = peek {
-            if closes(UInt8(ascii: "\""), &result) { return result }
+            if closes(quote, &result) { return result }
             at += 1
             switch byte {
-            case UInt8(ascii: "\\"):
-                var end = at
-                while end < bytes.count, bytes[end] == 0x20 || bytes[end] == 0x09 { end += 1 }
-                if end < bytes.count, bytes[end] == 0x0A || bytes[end] == 0x0D {
-                    at = end
-                    while let blank = peek, [0x20, 0x09, 0x0A, 0x0D].contains(blank) { at += 1 }
-                } else {
-                    try escape(into: &result)
-                }
+            case UInt8(ascii: "\\") where quote == UInt8(ascii: "\""):
+                if !skipsLineEnd() { try escape(into: &result) }
             case 0x0D where peek == 0x0A:
                 result.append(0x0A)
                 at += 1
@@ -72,22 +54,14 @@ extension TOMLReader {
         throw fail("a string does not end")
     }
 
-    mutating func longLiteralString() throws -> [UInt8] {
-        at += 3
-        skipFirstNewline()
-        var result: [UInt8] = []
-        while let byte = peek {
-            if closes(UInt8(ascii: "'"), &result) { return result }
-            at += 1
-            switch byte {
-            case 0x0D where peek == 0x0A:
-                result.append(0x0A)
-                at += 1
-            case 0..<0x09, 0x0B..<0x20, 0x7F: throw fail("control character in a string")
-            default: result.append(byte)
-            }
-        }
-        throw fail("a string does not end")
+    /// After a backslash: when nothing but blanks follows on the line, all blanks and lines up to the next text go.
+    private mutating func skipsLineEnd() -> Bool {
+        var end = at
+        while end < bytes.count, bytes[end] == 0x20 || bytes[end] == 0x09 { end += 1 }
+        guard end < bytes.count, bytes[end] == 0x0A || bytes[end] == 0x0D else { return false }
+        at = end
+        while let blank = peek, [0x20, 0x09, 0x0A, 0x0D].contains(blank) { at += 1 }
+        return true
     }
 
     mutating func escape(into result: inout [UInt8]) throws {

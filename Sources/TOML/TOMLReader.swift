@@ -233,8 +233,7 @@ public struct TOMLReader {
 
     mutating func simpleKey() throws -> [UInt8] {
         switch peek {
-        case UInt8(ascii: "\""): return try basicString()
-        case UInt8(ascii: "'"): return try literalString()
+        case let quote? where Self.isQuote(quote): return try string(quote)
         default:
             let start = at
             while let byte = peek, Self.isBare(byte) { at += 1 }
@@ -252,12 +251,9 @@ public struct TOMLReader {
         switch peek {
         case UInt8(ascii: "{"): return .table(try inlineTable())
         case UInt8(ascii: "["): return .value(try array())
-        case UInt8(ascii: "\""):
-            let isLong = peek(1) == UInt8(ascii: "\"") && peek(2) == UInt8(ascii: "\"")
-            return .value(.string(try isLong ? longBasicString() : basicString()))
-        case UInt8(ascii: "'"):
-            let isLong = peek(1) == UInt8(ascii: "'") && peek(2) == UInt8(ascii: "'")
-            return .value(.string(try isLong ? longLiteralString() : literalString()))
+        case let quote? where Self.isQuote(quote):
+            let isLong = peek(1) == quote && peek(2) == quote
+            return .value(.string(try isLong ? longString(quote) : string(quote)))
         case nil: throw fail("expected a value")
         default: return .value(try scalar())
         }
