@@ -49,6 +49,22 @@ struct Arguments {
         return .option(item)
     }
 
+    /// Takes all that is left. `option` may take values; `--help` asks for `help`.
+    /// - Parameter separates: whether short options may be written together, as Nix's old tools have it.
+    mutating func takeAll(
+        help: String, separates: Bool = false, word: (String) throws -> Void,
+        option take: (String, inout Arguments) throws -> Void
+    ) throws {
+        while let item = next() {
+            switch item {
+            case .word(let text): try word(text)
+            case .option("--help"): throw HelpRequest(text: help)
+            case .option(let option):
+                for option in separates ? Self.separate(option) : [option] { try take(option, &self) }
+            }
+        }
+    }
+
     /// The options that `option` stands for: `-qR` is `-q` and `-R`.
     static func separate(_ option: String) -> [String] {
         let isCluster = !option.hasPrefix("--") && option.utf8.count > 2 && !option.hasPrefix("-j")

@@ -41,13 +41,7 @@ struct NixBuildCommand {
     static func run(_ arguments: Arguments) throws {
         var command = NixBuildCommand()
         var rest = arguments
-        while let item = rest.next() {
-            switch item {
-            case .word(let word): command.words.append(word)
-            case .option("--help"): throw HelpRequest(text: help)
-            case .option(let option): try command.take(option, &rest)
-            }
-        }
+        try rest.takeAll(help: help, word: { command.words.append($0) }, option: { try command.take($0, &$1) })
         try command.perform()
     }
 

@@ -62,14 +62,8 @@ struct NixStoreCommand {
     static func run(_ arguments: Arguments) throws {
         var rest = arguments
         var command = NixStoreCommand()
-        while let item = rest.next() {
-            switch item {
-            case .word(let word): command.words.append(word)
-            case .option("--help"): throw HelpRequest(text: help)
-            case .option(let option):
-                for option in Arguments.separate(option) { try command.take(option, &rest) }
-            }
-        }
+        try rest.takeAll(
+            help: help, separates: true, word: { command.words.append($0) }, option: { try command.take($0, &$1) })
         guard let operation = command.operation else { throw UsageError("no operation specified") }
         try command.perform(operation)
     }

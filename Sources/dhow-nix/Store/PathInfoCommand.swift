@@ -34,20 +34,11 @@ struct PathInfoCommand {
     static func run(_ arguments: Arguments) throws {
         var rest = arguments
         var command = PathInfoCommand()
-        while let item = rest.next() {
-            switch item {
-            case .word(let word): command.words.append(word)
-            case .option("--help"): throw HelpRequest(text: help)
-            case .option(let option):
-                for option in Arguments.separate(option) {
-                    if let flag = names[option] {
-                        command.flags.insert(flag)
-                    } else {
-                        guard try command.settings.take(option, &rest) else {
-                            throw UsageError("unrecognised flag '\(option)'")
-                        }
-                    }
-                }
+        try rest.takeAll(help: help, separates: true, word: { command.words.append($0) }) { option, rest in
+            if let flag = names[option] {
+                command.flags.insert(flag)
+            } else if try !command.settings.take(option, &rest) {
+                throw UsageError("unrecognised flag '\(option)'")
             }
         }
         try command.print()

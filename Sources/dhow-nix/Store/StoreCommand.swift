@@ -48,16 +48,8 @@ struct StoreCommand {
         }
         if verb == "gc" { return try GarbageCommand.run(rest) }
         var command = StoreCommand()
-        while let item = rest.next() {
-            switch item {
-            case .word(let word): command.words.append(word)
-            case .option("--help"): throw HelpRequest(text: help)
-            case .option(let option):
-                for option in Arguments.separate(option) {
-                    try command.take(option, &rest)
-                }
-            }
-        }
+        try rest.takeAll(
+            help: help, separates: true, word: { command.words.append($0) }, option: { try command.take($0, &$1) })
         try command.perform(verb)
     }
 
