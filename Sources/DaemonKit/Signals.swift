@@ -5,6 +5,7 @@ import Glibc
 ///
 /// Handlers rather than a blocked mask, because a mask would be inherited by every process that the daemon starts.
 struct SignalPipe {
+    /// Written once, by the daemon's one `init`, before the handlers and threads that read it exist.
     private nonisolated(unsafe) static var writeEnd: CInt = -1
     private let readEnd: CInt
 
@@ -14,7 +15,6 @@ struct SignalPipe {
             throw ConfigurationError("cannot make a pipe: \(String(cString: strerror(errno)))")
         }
         readEnd = ends[0]
-        // Written once, before the handlers that read it are installed.
         Self.writeEnd = ends[1]
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
         for signal in signals {
