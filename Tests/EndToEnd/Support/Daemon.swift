@@ -47,10 +47,7 @@ final class Daemon: @unchecked Sendable {
                     defer { daemons = [] }
                     return daemons
                 }
-                for daemon in daemons {
-                    daemon.tearDown()
-                    try? FileManager.default.removeItem(atPath: daemon.directory.path)
-                }
+                for daemon in daemons { daemon.tearDown() }
             }
         }
     }

@@ -67,10 +67,7 @@ final class Registry: @unchecked Sendable {
         let registry = try Registry()
         ofSuites.withLock { $0.append(registry) }
         atexit {
-            for registry in Registry.ofSuites.withLock({ $0 }) {
-                kill(registry.child.pid, SIGKILL)
-                try? FileManager.default.removeItem(atPath: registry.directory.path)
-            }
+            for registry in Registry.ofSuites.withLock({ $0 }) { kill(registry.child.pid, SIGKILL) }
         }
         return registry
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Kernel
+import Synchronization
 
 /// What a command printed and how it ended.
 struct Output: CustomStringConvertible {
@@ -149,9 +150,30 @@ final class ScratchDirectory: Sendable {
     init(_ name: String = "scratch") throws {
         path = FileManager.default.temporaryDirectory.path + "/dhow-\(name)-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        Self.keep(path)
     }
 
-    deinit { try? FileManager.default.removeItem(atPath: path) }
+    deinit {
+        try? FileManager.default.removeItem(atPath: path)
+        _ = Self.existing.withLock { $0?.remove(path) }
+    }
+
+    private static let existing = Mutex<Set<String>?>(nil)
+
+    /// Those of whole suites live in statics, which nothing ends: they go with the test process. What is registered
+    /// first runs last, when all that uses them has been ended.
+    private static func keep(_ path: String) {
+        let isFirst = existing.withLock { paths in
+            defer { paths = (paths ?? []).union([path]) }
+            return paths == nil
+        }
+        guard isFirst else { return }
+        atexit {
+            for path in ScratchDirectory.existing.withLock({ $0 }) ?? [] {
+                try? FileManager.default.removeItem(atPath: path)
+            }
+        }
+    }
 
     func file(_ name: String) -> String { path + "/" + name }
 
