@@ -143,7 +143,7 @@ package struct DaemonFlags {
     private static let absent: Set<String> = [
         "add-runtime", "allow-nondistributable-artifacts", "api-cors-header", "authorization-plugin", "cdi-spec-dir",
         "containerd", "containerd-namespace", "containerd-plugins-namespace", "cpu-rt-period", "cpu-rt-runtime",
-        "cri-containerd", "default-gateway", "default-gateway-v6", "default-runtime", "experimental", "feature",
+        "cri-containerd", "default-runtime", "experimental", "feature",
         "firewall-backend", "init-path", "metrics-addr", "network-control-plane-mtu", "node-generic-resource",
         "oom-score-adjust", "raw-logs", "rootless", "selinux-enabled", "swarm-default-advertise-addr", "tls",
         "tlscacert", "tlscert", "tlskey", "tlsverify", "userland-proxy-path", "userns-remap",

@@ -5,7 +5,7 @@ import JSON
 
 /// The daemon's flags about networks.
 struct NetworkFlags {
-    let bridge, bip, bip6, fixedCIDR, fixedCIDRv6, hostBinding, hostGateway: Flag<String>
+    let bridge, bip, bip6, fixedCIDR, fixedCIDRv6, gateway, gatewayv6, hostBinding, hostGateway: Flag<String>
     let pools, defaultOptions, hostGateways: Flag<[String]>
     let ipv6, icc, ipMasq, ipForward, ipForwardNoDrop, iptables, ip6tables, userlandProxy: Flag<Bool>
     let mtu: Flag<Int64>
@@ -17,6 +17,8 @@ struct NetworkFlags {
         bip6 = flags.string("bip6", nil, "IPv6 address (CIDR) of the default bridge")
         fixedCIDR = flags.string("fixed-cidr", nil, "IPv4 subnet for the default bridge's containers")
         fixedCIDRv6 = flags.string("fixed-cidr-v6", nil, "IPv6 subnet for the default bridge's containers")
+        gateway = flags.string("default-gateway", nil, "IPv4 gateway of the default bridge's containers")
+        gatewayv6 = flags.string("default-gateway-v6", nil, "IPv6 gateway of the default bridge's containers")
         hostBinding = flags.string("ip", nil, "Host IP for port publishing from the default bridge")
         hostGateway = flags.string("host-gateway-ip", nil, "IP that \"host-gateway\" in --add-host stands for")
         hostGateways = flags.strings("host-gateway-ips", nil, "IPs that \"host-gateway\" in --add-host stands for")
@@ -45,6 +47,8 @@ struct NetworkFlags {
         .init(flag: "bip6", key: "bip6", kind: .text),
         .init(flag: "fixed-cidr", key: "fixed-cidr", kind: .text),
         .init(flag: "fixed-cidr-v6", key: "fixed-cidr-v6", kind: .text),
+        .init(flag: "default-gateway", key: "default-gateway", kind: .text),
+        .init(flag: "default-gateway-v6", key: "default-gateway-v6", kind: .text),
         .init(flag: "ip", key: "ip", kind: .text),
         .init(flag: "host-gateway-ip", key: "host-gateway-ip", kind: .text),
         .init(flag: "host-gateway-ips", key: "host-gateway-ips", kind: .list),
@@ -76,6 +80,8 @@ struct NetworkFlags {
             throw ConfigurationError(
                 "invalid fixed-cidr: \(range): it is not inside the bridge's subnet \(address.network)")
         }
+        network.gateway4 = try host(gateway, .v4)
+        network.gateway6 = try host(gatewayv6, .v6)
         network.usesIPv6 = ipv6.value
         network.allowsCommunication = icc.value
         network.masquerades = ipMasq.value
@@ -88,12 +94,7 @@ struct NetworkFlags {
         }
         network.usesFirewall = iptables.value
         network.usesProxy = userlandProxy.value
-        if !hostBinding.value.isEmpty {
-            guard let address = IPAddress(hostBinding.value) else {
-                throw ConfigurationError("invalid ip: \(hostBinding.value): it is no IP address")
-            }
-            network.hostBinding = address
-        }
+        network.hostBinding = try host(hostBinding, nil)
         if mtu.value != 0 {
             guard (68...65535).contains(mtu.value) else {
                 throw ConfigurationError("invalid mtu: \(mtu.value): it must be from 68 to 65535")
@@ -131,6 +132,15 @@ struct NetworkFlags {
                 "invalid \(flag.name): \(flag.value): it is the subnet's own address, not a host's")
         }
         return prefix
+    }
+
+    private func host(_ flag: Flag<String>, _ family: IPFamily?) throws(ConfigurationError) -> IPAddress? {
+        if flag.value.isEmpty { return nil }
+        guard let address = IPAddress(flag.value), address.family == family ?? address.family else {
+            throw ConfigurationError(
+                "invalid \(flag.name): \(flag.value): it is no \(family.map { "\($0)" } ?? "IP") address")
+        }
+        return address
     }
 
     private func subnet(_ flag: Flag<String>, _ family: IPFamily) throws(ConfigurationError) -> IPPrefix? {

@@ -32,6 +32,7 @@ public final class EventLoop {
     private var timers: [(timer: Timer, work: () -> Void)] = []
     private var timerSerial: UInt64 = 0
     private var soon: [() -> Void] = []
+    private var patience = WakefulWait()
     fileprivate var isStopped = false
 
     fileprivate init() throws(KernelError) { poll = try EventPoll() }
@@ -128,6 +129,7 @@ public final class EventLoop {
         let capacity = 256
         let buffer = UnsafeMutablePointer<epoll_event>.allocate(capacity: capacity)
         defer { buffer.deallocate() }
+        let descriptor = poll.descriptor.rawValue
         while !isStopped {
             var timeout: Int32 = -1
             if !soon.isEmpty {
@@ -138,7 +140,7 @@ public final class EventLoop {
                     next.timer.deadline <= now
                     ? 0 : Int32(min((next.timer.deadline - now) / 1_000_000 + 1, 60_000))
             }
-            let count = ck_epoll_wait(poll.descriptor.rawValue, buffer, Int32(capacity), timeout)
+            let count = patience.wait(timeout) { ck_epoll_wait(descriptor, buffer, Int32(capacity), $0) }
             for index in 0..<max(count, 0) {
                 let token = ck_epoll_data(buffer + index)
                 let slot = Int(UInt32(truncatingIfNeeded: token))

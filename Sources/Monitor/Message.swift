@@ -110,6 +110,7 @@ extension MonitorRequest {
 extension MonitorEvent {
     var name: String {
         switch self {
+        case .cloned: "cloned"
         case .created: "created"
         case .failed: "failed"
         case .exited: "exited"
@@ -121,6 +122,8 @@ extension MonitorEvent {
 
     var data: JSONValue {
         switch self {
+        case .cloned(let processID, let monitorProcessID):
+            ["processID": processID.json, "monitorProcessID": monitorProcessID.json]
         case .created(let processID): ["processID": processID.json]
         case .failed(let error): error.wire
         case .exited(let record): record.json
@@ -133,6 +136,10 @@ extension MonitorEvent {
     init?(name: String, data: JSONValue) throws(MonitorError) {
         do throws(JSONError) {
             switch name {
+            case "cloned":
+                self = .cloned(
+                    processID: try Int32(json: data["processID"] ?? .null),
+                    monitorProcessID: try Int32(json: data["monitorProcessID"] ?? .null))
             case "created": self = .created(processID: try Int32(json: data["processID"] ?? .null))
             case "failed": self = .failed(MonitorError(wire: data))
             case "exited": self = .exited(try ExitRecord(json: data))

@@ -2,6 +2,9 @@ import JSON
 
 /// What a monitor tells, unasked, on every subscribed connection.
 public enum MonitorEvent: Sendable, Equatable {
+    /// The container's process is in its own network namespace, which may be furnished while the rest is made. Not
+    /// told where networks have to wait for `created`.
+    case cloned(processID: Int32, monitorProcessID: Int32)
     /// The container exists: namespaces, cgroup and mounts are made, its program waits for `start`.
     case created(processID: Int32)
     /// The container could not be created; nothing of it is left, and the monitor leaves.

@@ -27,6 +27,29 @@ import Testing
         #expect(unshare > plan.steps.firstIndex(of: .awaitPlacement) ?? .max)
     }
 
+    @Test func interfacesComeAfterSettingsOfTheNetwork() throws {
+        #expect(try plan().hasNetworkOnceCloned)
+        #expect(try plan { $0.linux?.sysctl = ["kernel.msgmax": "1"] }.hasNetworkOnceCloned)
+        for name in ["net.ipv4.conf.default.forwarding", "net/ipv4/conf/default/forwarding"] {
+            #expect(try !plan { $0.linux?.sysctl = [name: "1"] }.hasNetworkOnceCloned)
+        }
+        #expect(
+            try !plan {
+                $0.linux?.namespaces = [
+                    LinuxNamespace(type: "network", path: "/run/netns/n"), LinuxNamespace(type: "mount"),
+                    LinuxNamespace(type: "uts"),
+                ]
+            }.hasNetworkOnceCloned)
+        // The process that is cloned is not the container's, but its parent.
+        #expect(
+            try !plan {
+                $0.linux?.namespaces = [
+                    LinuxNamespace(type: "network"), LinuxNamespace(type: "mount"),
+                    LinuxNamespace(type: "pid", path: "/proc/1/ns/pid"), LinuxNamespace(type: "uts"),
+                ]
+            }.hasNetworkOnceCloned)
+    }
+
     // To Swift a slash with a combining mark after it is another character than a slash; to the kernel it is none.
     @Test func destinationsDoNotClimb() throws {
         let plan = try plan {

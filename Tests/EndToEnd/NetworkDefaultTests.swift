@@ -55,6 +55,27 @@ import Testing
         #expect(try second.place.run("ping", "-c1", "-W5", container.address6()).status == 0)
     }
 
+    @Test func aRouterBehindTheBridgeIsTheGateway() throws {
+        let engine = try NetworkedDaemon([
+            "--bip", "10.88.0.1/24", "--default-gateway", "10.88.0.254", "--bip6", "fd00:88::1/64",
+            "--default-gateway-v6", "fd00:88::fe",
+        ])
+        let container = try engine.start("one")
+        #expect(try engine.host.sh("ip -o -4 address show docker0 | awk '{print $4}'").text == "10.88.0.1/24")
+        #expect(try container.place.sh("ip route show default").text.contains("via 10.88.0.254 "))
+        #expect(try container.place.sh("ip -6 route show default").text.contains("via fd00:88::fe "))
+        let network = try JSONValue(parsing: engine.dhow("network", "inspect", "bridge"))[0]
+        #expect(network?["IPAM"]?["Config"]?[0]?["AuxiliaryAddresses"] == ["DefaultGatewayIPv4": "10.88.0.254"])
+        #expect(network?["IPAM"]?["Config"]?[0]?["Gateway"] == "10.88.0.1")
+        #expect(try engine.dhow("inspect", "-f", "{{.NetworkSettings.Networks.bridge.Gateway}}", "one") == "10.88.0.254")
+
+        // Any bridge network can have one.
+        try engine.dhow(
+            "network", "create", "--subnet", "10.89.0.0/24", "--aux-address", "DefaultGatewayIPv4=10.89.0.7", "routed")
+        let routed = try engine.start("two", "--network", "routed")
+        #expect(try routed.place.sh("ip route show default").text.contains("via 10.89.0.7 "))
+    }
+
     @Test func poolsGiveNewNetworksTheirSubnets() throws {
         let engine = try NetworkedDaemon([
             "--default-address-pool", "base=10.99.0.0/23,size=24", "--default-address-pool",
@@ -158,7 +179,8 @@ import Testing
                 "base=10.0.0.0/16,size=24",
             ], "overlap"
         ),
-        (["--ip", "1.2.3"], "ip"),
+        (["--ip", "1.2.3"], "ip"), (["--default-gateway", "fd00::1"], "default-gateway"),
+        (["--bip", "10.0.0.1/24", "--default-gateway", "10.1.0.1"], "default gateway 10.1.0.1"),
     ])
     func flagsThatCannotBe(flags: [String], word: String) throws {
         let machine = try TestHost()

@@ -3,12 +3,15 @@ import Kernel
 /// A subnet of a network, with its way out.
 public struct NetworkSubnet: Hashable, Sendable {
     public var prefix: IPPrefix
-    /// The address that containers send to what is elsewhere: the bridge's own, or a router's on the link.
+    /// The bridge's own address, or a router's on the link.
     public var gateway: IPAddress?
+    /// Where containers send what is for elsewhere, when that is not `gateway`: a router behind the bridge.
+    public var router: IPAddress?
 
-    public init(_ prefix: IPPrefix, gateway: IPAddress? = nil) {
+    public init(_ prefix: IPPrefix, gateway: IPAddress? = nil, router: IPAddress? = nil) {
         self.prefix = prefix.network
         self.gateway = gateway
+        self.router = router
     }
 }
 
@@ -38,10 +41,10 @@ public struct NetworkSpecification: Hashable, Sendable {
 
     public var shortID: String { String(id.prefix(12)) }
 
-    /// The gateway of the subnet that an address is in.
-    func gateway(for address: IPPrefix?) -> IPAddress? {
-        guard let address else { return nil }
-        return subnets.first { $0.prefix.contains(address.address) }?.gateway
+    /// Where a container with an address sends what is for elsewhere.
+    public func gateway(for address: IPPrefix?) -> IPAddress? {
+        guard let address, let subnet = subnets.first(where: { $0.prefix.contains(address.address) }) else { return nil }
+        return subnet.router ?? subnet.gateway
     }
 }
 

@@ -10,16 +10,18 @@ public enum ContainerLauncher {
     /// Creates a container up to the point where only the user's program remains to be executed.
     ///
     /// When it throws, nothing is left: no process, no cgroup, no mount. No child is reaped but its own.
+    /// - Parameter networkExists: called with the process's pid once it has a network namespace that can be given
+    ///   interfaces while the process goes on with its mounts; never where `LaunchPlan.hasNetworkOnceCloned` is false.
     /// - Throws: `.commandNotFound` and `.commandNotExecutable` already here, because the executable is looked up
     ///   before the container counts as created.
     public static func create(
-        _ specification: RuntimeSpec, _ options: LaunchOptions
+        _ specification: RuntimeSpec, _ options: LaunchOptions, networkExists: ((Int32) -> Void)? = nil
     ) throws(RuntimeError) -> CreatedContainer {
         let plan = try LaunchPlan(specification, options)
         let host: CgroupHost
         do throws(CgroupError) { host = try CgroupHost.current() } catch { throw RuntimeError(error) }
         let cgroup = try cgroup(of: specification, on: host, options)
-        var launch = try Launch(plan, specification, options, cgroup, host)
+        var launch = try Launch(plan, specification, options, cgroup, host, networkExists: networkExists)
         return try launch.run()
     }
 

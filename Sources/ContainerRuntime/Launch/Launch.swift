@@ -10,6 +10,7 @@ struct Launch {
     private let options: LaunchOptions
     private let cgroup: any Cgroup
     private let cgroupHost: CgroupHost
+    private let networkExists: ((Int32) -> Void)?
     private var state: RuntimeState
     private var seccomp: SeccompProgram?
 
@@ -19,13 +20,14 @@ struct Launch {
 
     init(
         _ plan: LaunchPlan, _ specification: RuntimeSpec, _ options: LaunchOptions, _ cgroup: any Cgroup,
-        _ cgroupHost: CgroupHost
+        _ cgroupHost: CgroupHost, networkExists: ((Int32) -> Void)?
     ) throws(RuntimeError) {
         self.plan = plan
         self.specification = specification
         self.options = options
         self.cgroup = cgroup
         self.cgroupHost = cgroupHost
+        self.networkExists = networkExists
         state = RuntimeState(
             ociVersion: specification.ociVersion, id: options.id, status: "creating", pid: nil, bundle: options.bundle,
             annotations: specification.annotations)
@@ -140,6 +142,7 @@ struct Launch {
         process = ProcessDescriptor(descriptor)
         state.pid = Int(pid)
         try surroundings.restore()
+        if plan.hasNetworkOnceCloned { networkExists?(pid) }
     }
 
     /// Writes what must be known of a process from outside its user namespace.
@@ -191,7 +194,6 @@ struct Launch {
         for (name, device) in plan.netDevices.sorted(by: { $0.key < $1.key }) {
             try NetworkDevices.move(name, to: pid, as: device.name ?? name)
         }
-        try options.namespacesReady?(pid)
         for kind in [HookKind.prestart, .createRuntime] {
             try HookRunner.run(kind.hooks(in: plan.hooks), kind, state: state)
         }

@@ -36,9 +36,6 @@ public struct LaunchOptions: Sendable {
     public var startSocket: String?
     /// Where compiled seccomp filters are kept; `nil` compiles each time.
     public var seccompCache: String? = "/run/dhow/seccomp"
-    /// Called with the process's pid when its namespaces exist, before the hooks of the runtime: the place to set up
-    /// a network. The process waits meanwhile, with its own mounts already made.
-    public var namespacesReady: (@Sendable (Int32) throws(RuntimeError) -> Void)?
 
     public init(id: String, bundle: String) {
         self.id = id

@@ -123,7 +123,9 @@ final class ContainerMonitor {
         _ specification: RuntimeSpec, _ options: LaunchOptions
     ) throws(MonitorError) -> CreatedContainer {
         do throws(RuntimeError) {
-            return try ContainerLauncher.create(specification, options)
+            return try ContainerLauncher.create(specification, options) { pid in
+                self.tell(.cloned(processID: pid, monitorProcessID: getpid()))
+            }
         } catch {
             throw MonitorError(.startFailed, error.message, exitCode: error.exitCode ?? 125)
         }

@@ -36,6 +36,19 @@ public struct LaunchPlan: Sendable, Equatable {
             kind == .cgroup || kind == .time ? flags : flags.union(kind.flag)
         }
     }
+
+    /// Whether the cloned process can be given interfaces at once: it has a network of its own, of which nothing else is
+    /// set first, and stays the container's process.
+    public var hasNetworkOnceCloned: Bool {
+        cloneFlags.contains(.network)
+            && !steps.contains { step in
+                switch step {
+                case .fork: true
+                case .setSysctl(let name, _): name.hasPrefix("net.") || name.hasPrefix("net/")
+                default: false
+                }
+            }
+    }
 }
 
 /// A resource limit of the process.

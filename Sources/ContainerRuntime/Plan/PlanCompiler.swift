@@ -137,7 +137,7 @@ struct PlanCompiler {
         let hooks = specification.hooks
         let hasRuntimeHooks =
             !HookKind.prestart.hooks(in: hooks).isEmpty || !HookKind.createRuntime.hooks(in: hooks).isEmpty
-        if hasRuntimeHooks || options.namespacesReady != nil || !plan.netDevices.isEmpty { add(.awaitRuntimeHooks) }
+        if hasRuntimeHooks || !plan.netDevices.isEmpty { add(.awaitRuntimeHooks) }
         if !HookKind.createContainer.hooks(in: hooks).isEmpty { add(.runHooks(.createContainer)) }
 
         for (name, value) in (linux.sysctl ?? [:]).sorted(by: { $0.key < $1.key }) { add(.setSysctl(name, value)) }

@@ -39,8 +39,8 @@ extension ContainerEngine {
 
     /// Starts a container; its lock is held.
     ///
-    /// The order matters: the exit is watched before it can happen, networks are joined and clients that wait are
-    /// attached before the first byte, and only then the program runs.
+    /// The order matters: the exit is watched before it can happen, networks are joined (while the monitor mounts) and
+    /// clients that wait are attached before the first byte, and only then the program runs.
     func launch(_ container: Container, isRestart: Bool) async throws(EngineError) {
         if isClosed { throw EngineError(.unavailable, "the daemon is shutting down") }
         let waiting = container.change { state in
@@ -59,10 +59,17 @@ extension ContainerEngine {
         do {
             let (connection, specification) = try await blocking { try self.spawn(container, signals) }
             monitor = connection
-            let processID = try await created(signals)
-            if let network = container.read({ $0.network }) {
-                try await joinNetworks(container, network, processID: processID)
+            if let network = container.read({ $0.network }), !network.record.endpoints.isEmpty {
+                do {
+                    let process = try await answer(signals.networkExists)
+                    try await joinNetworks(container, network, process)
+                } catch {
+                    // If the creation fails meanwhile, that is the reason, also why there is no network to join.
+                    _ = try await answer(signals.created)
+                    throw error
+                }
             }
+            let processID = try await answer(signals.created)
             let run = ContainerRun(
                 connection: connection, processID: processID, isTerminal: container.record.config.tty,
                 cgroupsPath: specification.linux?.cgroupsPath ?? "")
@@ -93,9 +100,9 @@ extension ContainerEngine {
         }
     }
 
-    private func created(_ signals: RunSignals) async throws -> Int32 {
+    private func answer<Value>(_ value: AsyncValue<Result<Value, MonitorError>>) async throws -> Value {
         // Creating is mounting and making namespaces: seconds at most, but a slow disk is no reason to give up.
-        guard let result = try await signals.created.get(within: .seconds(120)) else {
+        guard let result = try await value.get(within: .seconds(120)) else {
             throw EngineError(.system, "the monitor of the container did not answer for 120 s")
         }
         return try result.get()

@@ -7,12 +7,16 @@ import Monitor
 extension ContainerEngine {
     /// Connects a container whose namespaces exist and whose program does not run yet: when this returns it is reachable
     /// from the first packet on.
-    func joinNetworks(_ container: Container, _ run: RunNetwork, processID: Int32) async throws {
-        // A run without networks has nothing to write down.
-        guard !run.record.endpoints.isEmpty else { return }
+    func joinNetworks(_ container: Container, _ run: RunNetwork, _ process: RunSignals.Process) async throws {
         let record = container.record
         let sockets = try await blocking { () throws -> NameServerSockets? in
-            let sandbox = try NetworkSandbox(pid: processID)
+            let sandbox = try NetworkSandbox(pid: process.id)
+            if let parent = process.parentID {
+                // Opened first, looked at then: what is open belongs to the process that is seen now.
+                guard try ProcessFiles.statistics(of: process.id).parentID == parent else {
+                    throw EngineError(.system, "the container's process has ended")
+                }
+            }
             try self.join(container, run, in: sandbox)
             try self.publish(run)
             try self.write(run, of: container)

@@ -60,8 +60,7 @@ extension ContainerEngine {
         endpoint.networkName = name
         endpoint.endpointID = Names.newID()
         for prefix in try allocate(EndpointRequests.addresses(settings), on: network) {
-            let gateway = network.specification.subnets.first { $0.prefix.contains(prefix.address) }?.gateway
-            let text = gateway.map { $0.description } ?? ""
+            let text = network.specification.gateway(for: prefix).map { $0.description } ?? ""
             switch prefix.family {
             case .v4: (endpoint.address4, endpoint.gateway4) = (prefix.description, text)
             case .v6: (endpoint.address6, endpoint.gateway6) = (prefix.description, text)

@@ -73,6 +73,17 @@ extension ContainerEngine {
                 requests.append(SubnetRequest(subnet: prefix.network, range: range, gateway: address))
             }
         }
+        for gateway in [settings.gateway4, settings.gateway6] {
+            guard let gateway else { continue }
+            guard let index = requests.firstIndex(where: { $0.subnet?.contains(gateway) ?? false }) else {
+                throw EngineError.invalid(
+                    "default gateway \(gateway) is in no subnet that the default bridge was given: name one that it is in "
+                        + "with --bip")
+            }
+            if requests[index].gateway != gateway {
+                requests[index].auxiliary[NetworkRecord.routerName(gateway.family)] = gateway
+            }
+        }
         return requests
     }
 

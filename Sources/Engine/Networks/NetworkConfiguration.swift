@@ -10,7 +10,7 @@ public struct NetworkConfiguration: Sendable {
     /// `--fixed-cidr`, `--fixed-cidr-v6`: from where the default bridge's containers get addresses.
     public var range4: IPPrefix?
     public var range6: IPPrefix?
-    /// `--default-gateway`, `--default-gateway-v6`
+    /// `--default-gateway`, `--default-gateway-v6`: the default bridge's containers' way out, where that is not the host.
     public var gateway4: IPAddress?
     public var gateway6: IPAddress?
     /// `--ipv6`: whether the default bridge has it.

@@ -111,10 +111,19 @@ package struct NetworkRecord: JSONRecord {
         return requests
     }
 
+    /// The auxiliary address of a bridge network that its containers have as their gateway, as dockerd calls it.
+    static func routerName(_ family: IPFamily) -> String {
+        family == .v4 ? "DefaultGatewayIPv4" : "DefaultGatewayIPv6"
+    }
+
     /// The network as its driver needs to know it.
     func specification() throws(EngineError) -> NetworkSpecification {
         let subnets = try Self.requests(pools).compactMap { request in
-            request.subnet.map { NetworkSubnet($0, gateway: request.gateway) }
+            request.subnet.map { subnet in
+                NetworkSubnet(
+                    subnet, gateway: request.gateway,
+                    router: driver == BridgeDriver.name ? request.auxiliary[Self.routerName(subnet.family)] : nil)
+            }
         }
         return NetworkSpecification(
             id: id, subnets: subnets, isInternal: isInternal, usesIPv4: usesIPv4, usesIPv6: usesIPv6, options: options)
