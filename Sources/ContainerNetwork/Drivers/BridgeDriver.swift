@@ -121,6 +121,13 @@ public struct BridgeDriver: NetworkDriver {
             if configuration.routesLoopback, network.usesIPv4 {
                 try NetworkSysctl.ensure(["ipv4", "conf", bridge.name, "route_localnet"], "1")
             }
+            if network.usesIPv4, !options.allowsCommunication, firewall.configuration.isEnabled {
+                // Where ports are isolated from each other, what the firewall lets through is routed: the bridge answers
+                // for everyone, at once, and tells nobody of a shorter way.
+                try NetworkSysctl.ensure(["ipv4", "conf", bridge.name, "proxy_arp_pvlan"], "1")
+                try NetworkSysctl.ensure(["ipv4", "neigh", bridge.name, "proxy_delay"], "0")
+                try NetworkSysctl.ensure(["ipv4", "conf", bridge.name, "send_redirects"], "0")
+            }
             if network.usesIPv6 {
                 try NetworkSysctl.ensure(["ipv6", "conf", bridge.name, "disable_ipv6"], "0")
                 // For the kernel's link-local address on a bridge of the user's: while it is being checked, the bridge can

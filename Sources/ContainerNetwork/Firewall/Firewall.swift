@@ -46,6 +46,7 @@ public final class Firewall: Sendable {
         /// The ports' elements, and by how many ports each is wanted: several ports of the host may open one port of a
         /// container in a routed network.
         var elements: [FirewallElement.Place: (element: FirewallElement, count: Int)] = [:]
+        var links: Set<LinkedPort> = []
     }
 
     // The library's handle is only touched under the lock.
@@ -169,6 +170,19 @@ public final class Firewall: Sendable {
         }
     }
 
+    /// Opens the ports of linked containers to each other, and no others.
+    /// - Parameter ports: works out all of them; called while nobody else changes the firewall, so that of two that
+    ///   change links at the same time the later one sees what the earlier one saw.
+    public func link(_ ports: () -> Set<LinkedPort>) throws(NetworkError) {
+        try state.withLock { state throws(NetworkError) in
+            let ports = ports()
+            try writePorts(
+                &state, remove: state.links.subtracting(ports).map(\.element),
+                add: ports.subtracting(state.links).map(\.element))
+            state.links = ports
+        }
+    }
+
     /// Flows of UDP that began before must not go on to where the port led then. A kernel that cannot list them is no
     /// obstacle.
     private static func forgetFlows(of ports: [PublishedPort]) {
@@ -245,7 +259,8 @@ public final class Firewall: Sendable {
             translatesLoopback: configuration.translatesLoopback,
             dropsForeignForwarding: configuration.dropsForeignForwarding)
         text += FirewallElement.adding(
-            state.networks.values.flatMap(\.elements) + state.elements.values.map(\.element), to: configuration.table)
+            state.networks.values.flatMap(\.elements) + state.elements.values.map(\.element)
+                + state.links.map(\.element), to: configuration.table)
         try library.run(text)
         state.isInstalled = true
     }

@@ -31,6 +31,9 @@ enum FirewallTable {
             set open4 { type ipv4_addr . inet_proto . inet_service; }
             set open6 { type ipv6_addr . inet_proto . inet_service; }
 
+            # From one container to another, where they do not communicate otherwise:
+            set linked4 { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }
+
             # Networks, by their bridges.
             set bridges { type ifname; }
             set self { type ifname . ifname; }
@@ -51,6 +54,8 @@ enum FirewallTable {
             }
             chain icc-off {
                 ct status dnat goto allow
+                ct state established,related goto allow
+                ip saddr . ip daddr . meta l4proto . th dport @linked4 goto allow
                 drop
             }
             chain to-nat {

@@ -100,12 +100,14 @@ extension ContainerEngine {
     func publish(_ run: RunNetwork) throws {
         for (network, ports) in Self.published(run.record) { try hostNetworking.firewall.publish(ports, on: network) }
         run.change { $0.isPublished = true }
+        try openLinkedPorts()
     }
 
     func unpublish(_ run: RunNetwork) throws {
         guard run.current.isPublished else { return }
         for (network, ports) in Self.published(run.record) { try hostNetworking.firewall.unpublish(ports, on: network) }
         run.change { $0.isPublished = false }
+        try openLinkedPorts()
     }
 
     static func published(_ record: RunNetworkRecord) -> [String: [PublishedPort]] {
