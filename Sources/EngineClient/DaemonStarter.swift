@@ -122,7 +122,7 @@ public struct DaemonStarter {
         let idle = getenv("DHOW_IDLE_EXIT").map { String(cString: $0) } ?? "5m"
         let arguments = [program, "-H", host.description, "--idle-exit", idle]
         var pointers = arguments.map { strdup($0) } + [nil]
-        defer { pointers.forEach { free($0) } }
+        defer { for pointer in pointers { free(pointer) } }
         var pid: pid_t = 0
         let result = posix_spawn(&pid, program, &actions, &attributes, &pointers, environ)
         guard result == 0 else {
@@ -133,7 +133,8 @@ public struct DaemonStarter {
 
     private func lastLines() -> String {
         let lines = String(
-            decoding: (try? FileDescriptor.currentDirectory.readFile(log, limit: 1 << 20)) ?? [], as: UTF8.self).split(separator: "\n").suffix(5)
+            decoding: (try? FileDescriptor.currentDirectory.readFile(log, limit: 1 << 20)) ?? [], as: UTF8.self
+        ).split(separator: "\n").suffix(5)
         return lines.map { $0 + "\n" }.joined()
     }
 
