@@ -60,6 +60,7 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", path: "Sources/CLibraries/CSeccomp"),
         .systemLibrary(name: "CCompression", path: "Sources/CLibraries/CCompression"),
         .systemLibrary(name: "CSQLite", path: "Sources/CLibraries/CSQLite"),
+        .systemLibrary(name: "CYAML", path: "Sources/CLibraries/CYAML"),
         .target(name: "Kernel", dependencies: ["CKernel"]),
         .target(name: "JSON"),
         .target(name: "TOML"),
@@ -125,7 +126,7 @@ let package = Package(
         .target(
             name: "EngineClient",
             dependencies: [
-                "EngineModel",
+                "EngineModel", "Kernel",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -146,9 +147,11 @@ let package = Package(
             name: "CopyCommands",
             dependencies: [
                 "ImageTransports", "Registry", "Credentials", "CommandLineKit", "EngineClient", "Archive", "Hashing",
-                "Kernel", "OCI", "JSON",
+                "Kernel", "OCI", "JSON", "CYAML",
             ],
-            swiftSettings: [.unsafeFlags(["-Osize"], .when(configuration: .release))]),
+            // Its tests look inside.
+            swiftSettings: [.unsafeFlags(["-Osize", "-enable-testing"], .when(configuration: .release))],
+            linkerSettings: archive("yaml")),
 
         // For size: with -O, Swift 6.3.1 crashes while it splits the coroutines of asynchronous closures here, and
         // nothing in the commands is hot.
@@ -240,6 +243,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "ImageTransportsTests", dependencies: ["ImageTransports", "Hashing", "Registry", "Archive", "Kernel"]),
+        .testTarget(name: "CopyCommandsTests", dependencies: ["CopyCommands", "ImageTransports"]),
         .testTarget(name: "CgroupsTests", dependencies: ["Cgroups"]),
         .testTarget(name: "StorageTests", dependencies: ["Storage"]),
         .testTarget(name: "ContainerRuntimeTests", dependencies: ["ContainerRuntime"]),

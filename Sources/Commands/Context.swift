@@ -37,7 +37,11 @@ public final class Context {
             version = parsed
         }
         let client = EngineClient(host: location.host, version: version)
-        if location.isDefault { try await DaemonStarter(host: location.host).connect(client) }
+        if location.isDefault {
+            do { try await DaemonStarter(host: location.host).connect(client) } catch let error as DaemonStartFailure {
+                throw CommandLineError("\(error)")
+            }
+        }
         connected = client
         return client
     }
@@ -221,8 +225,6 @@ struct DaemonLocation {
 
     /// Our own socket: the system's for root, else one for each user.
     static func defaultSocket(_ environment: [String: String]) -> String {
-        if geteuid() == 0 { return "/run/dhow/docker.sock" }
-        let runtime = environment["XDG_RUNTIME_DIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/run/user/\(geteuid())"
-        return runtime + "/dhow/docker.sock"
+        DaemonStarter.socket(runtimeDirectory: environment["XDG_RUNTIME_DIR"])
     }
 }

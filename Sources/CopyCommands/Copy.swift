@@ -205,7 +205,7 @@ struct CopyRun {
                 throw CopyFailure("initializing source \(from): \(error)", error)
             }
             let output: any ImageDestination
-            do { output = try to.destination(destination, client: writing, tags: tags) } catch {
+            do { output = try await to.destination(destination, client: writing, tags: tags) } catch {
                 throw CopyFailure("initializing destination \(to): \(error)", error)
             }
             let isQuiet = isQuiet

@@ -158,11 +158,13 @@ struct AccessFlags {
         }
         let folder = pick(\.certificates)
         if !folder.isEmpty { access.certificateFolder = folder }
-        access.ownHost = .unix(path: context.ownSocket)
+        access.ownHost = .unix(path: DaemonStarter.socket(runtimeDirectory: environment["XDG_RUNTIME_DIR"]))
+        access.startsOwnDaemon = true
         let host = pick(\.daemon)
         if !host.isEmpty {
             access.dockerHost = try EngineHost(host)
             access.ownHost = access.dockerHost
+            access.startsOwnDaemon = false
         } else if let host = environment["DOCKER_HOST"], !host.isEmpty {
             access.dockerHost = try EngineHost(host)
         }
@@ -194,12 +196,5 @@ extension Context {
 
     private var runtimeDirectory: String {
         environment["XDG_RUNTIME_DIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/run/containers/\(getuid())"
-    }
-
-    /// Where Dhow's daemon listens.
-    var ownSocket: String {
-        if geteuid() == 0 { return "/run/dhow/docker.sock" }
-        return (environment["XDG_RUNTIME_DIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/run/user/\(geteuid())")
-            + "/dhow/docker.sock"
     }
 }

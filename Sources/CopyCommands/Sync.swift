@@ -121,9 +121,9 @@ private struct SyncPlan {
                     add(try await self.repository("\(source.registry)/\(repository)\(separator)\(name)", access))
                 }
             }
-            for (repository, pattern, line) in source.patterns {
+            for (repository, filter) in source.filtered {
                 let reference = try ImageReference("\(source.registry)/\(repository)")
-                for tag in try list.tags(try await tags(reference, access), matching: pattern, line: line) {
+                for tag in try await tags(reference, access) where filter.includes(tag) {
                     let image = try reference.tagged(tag)
                     add([Image(place: .registry(image), name: image.canonicalName)])
                 }

@@ -39,6 +39,13 @@ public struct AuthConfig: JSONRecord {
         if !registryToken.isEmpty { return .registryToken(registryToken) }
         if !identityToken.isEmpty { return .identityToken(identityToken) }
         if !username.isEmpty { return .password(username: username, password: password) }
+        return decoded
+    }
+
+    /// Whether there is an `auth` that is no user name and password.
+    var hasUnreadableAuth: Bool { !auth.isEmpty && decoded == nil }
+
+    private var decoded: Credential? {
         guard let bytes = Base64.decode(auth) else { return nil }
         let parts = String(decoding: bytes, as: UTF8.self).split(
             separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

@@ -87,7 +87,16 @@ public struct CredentialStore: Sendable {
                 .invalidConfiguration,
                 "Error loading config file: \(path): auths: \(key): \(error); log in again to write it anew")
         }
-        return config.credential
+        guard let credential = config.credential else {
+            guard !config.hasUnreadableAuth else {
+                throw CredentialError(
+                    .invalidConfiguration,
+                    "Error loading config file: \(path): auths: \(key): auth has to be a user name and a password, with a colon "
+                        + "between them, in base 64; log in again to write it anew")
+            }
+            return nil
+        }
+        return credential
     }
 
     /// What the file has under a key, also under one with a scheme or path, which older versions wrote.

@@ -50,6 +50,29 @@ private func compress(_ bytes: [UInt8], _ compression: Compression, level: Int? 
         #expect(try decompress(try compress([], compression)) == [])
     }
 
+    /// Noise is stored, what stands between it is not, and neither is noise that repeats itself.
+    @Test func gzipTellsNoiseFromWhatRepeats() throws {
+        var generator = SeededGenerator(state: 3)
+        func noise(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) } }
+        let text = Array(String(repeating: "All work and no play makes Jack a dull boy.\n", count: 4_000).utf8)
+        let once = noise(1 << 14)
+        let repeated = Array(repeating: once, count: 16).flatMap(\.self)
+        var mixed: [UInt8] = []
+        for count in [1, 1 << 16, 100_000, 1 << 18] { mixed += noise(count) + text + once }
+        for (bytes, limit) in [
+            (noise(1 << 20), 1 << 20 + 1 << 10), (text, 4_000), (repeated, 1 << 15),
+            (mixed, mixed.count - 3 * text.count),
+        ] {
+            let compressed = try compress(bytes, .gzip, level: 4)
+            #expect(compressed.count < limit)
+            #expect(try decompress(compressed) == bytes)
+            #expect(try shell("gzip -dc", input: compressed).bytes == bytes)
+            for piece in [7_777, 1 << 16, 70_001] {
+                #expect(try compress(bytes, .gzip, level: 4, piece: piece) == compressed)
+            }
+        }
+    }
+
     @Test(arguments: real) func agreesWithThePrograms(_ compression: Compression) throws {
         let theirs = try shell("\(program(compression)) -c", input: sample).bytes
         #expect(try decompress(theirs) == sample)

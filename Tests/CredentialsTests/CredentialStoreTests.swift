@@ -83,6 +83,19 @@ import Testing
         #expect(error?.message.contains("example.com") == true)
     }
 
+    /// No base 64; without a colon; without a user name.
+    @Test(arguments: ["!!!", "bm9jb2xvbg==", "OnB3"])
+    func authThatIsNoneIsExplained(_ auth: String) throws {
+        try write(
+            #"{"auths":{"example.com":{"auth":"\#(auth)"},"fine.example.com":{"auth":"bWU6cGE6c3M="},"none":{}}}"#)
+        let error = #expect(throws: CredentialError.self) { try store().credential(for: "example.com") }
+        #expect(error?.code == .invalidConfiguration)
+        #expect(try error?.message.contains("\(path())/config.json: auths: example.com: auth has to be") == true)
+        // The other registries' are not touched by that.
+        #expect(try store().credential(for: "fine.example.com") == .password(username: "me", password: "pa:ss"))
+        #expect(try store().credential(for: "none") == nil)
+    }
+
     @Test func savesForTheUserAloneAndKeepsTheRest() throws {
         try write(#"{"psFormat":"{{.ID}}","auths":{"a.example.com":{"auth":"YTpi"}}}"#)
         var store = try store()

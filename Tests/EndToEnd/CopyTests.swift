@@ -236,10 +236,10 @@ struct CopyTests {
                     - 2.0
                     t/many: [ v1, "\(digest)" ]
                 images-by-tag-regex:
-                    listed/b: ^1\\.1$
-                credentials:
-                    username: nobody
-                    password: "no # secret"
+                    listed/b: >-
+                        ^1\\.1$
+                credentials: &nobody {username: nobody, password: "no # secret"}
+            localhost:\(place.registry.port): {tls-verify: false, credentials: *nobody, images: {listed/a: ["2.0"]}}
             """, to: "list.yml")
         for program in ["ours", "theirs"] {
             let output = try place.run(
@@ -247,17 +247,38 @@ struct CopyTests {
             #expect(output.status == 0, "\(output)")
         }
         try Shell.check(["diff", "-r", place.scratch.file("list-ours"), place.scratch.file("list-theirs")])
-        #expect(try Shell.sh("find \(place.scratch.file("list-ours")) -name manifest.json | wc -l").text == "8")
+        #expect(try Shell.sh("find \(place.scratch.file("list-ours")) -name manifest.json | wc -l").text == "9")
+    }
+
+    /// Debian's skopeo does not know `images-by-semver`, so it gets the tags by name.
+    @Test func syncByVersionsTakesTheTagsThatFit() throws {
+        for tag in ["1.0", "v1.1.0", "1.2.0-rc.1", "2.0", "latest"] {
+            try place.mustCopy("ours", [], place.image("one"), "docker://\(place.registry.host)/versions/a:\(tag)")
+        }
+        for (program, selection) in [
+            ("ours", "images-by-semver: {versions/a: '>=1.1 <2.0 || ^2'}"),
+            ("theirs", "images: {versions/a: [v1.1.0, '2.0']}"),
+        ] {
+            try place.scratch.write(
+                "\(place.registry.host):\n  tls-verify: false\n  \(selection)\n", to: "\(program).yml")
+            let output = try place.run(
+                program, ["sync", "--src", "yaml", "--dest", "dir", "\(program).yml", "versions-\(program)"])
+            #expect(output.status == 0, "\(output)")
+        }
+        try Shell.check(["diff", "-r", place.scratch.file("versions-ours"), place.scratch.file("versions-theirs")])
     }
 
     @Test(arguments: [
-        ("a:\n\timages: []", "list.yml:2: lines are indented"), ("a: &x\n", "list.yml:1: anchors"),
+        ("a:\n\timages: []", "list.yml:2: found character that cannot start any token"),
+        ("a: *x\n", "list.yml:1: the alias *x stands for nothing"),
         ("a:\n  imagess: {}", "list.yml:2: \"imagess\" is not known"), ("- a\n", "list.yml:1: the list has to be"),
-        ("a:\n  images:\n    b: 1", "list.yml:3: the tags of b"), ("a:\n    b: 1\n  c: 1", "list.yml:3: wrong"),
-        ("a:\n  images:\n    b: [\"1]", "list.yml:3: "), ("a: |\n  x", "list.yml:1: blocks of text"),
+        ("a:\n  images:\n    b: 1", "list.yml:3: the tags of b"),
+        ("a:\n    b: 1\n  c: 1", "list.yml:3: did not find expected key"),
+        ("a:\n  images:\n    b: [\"1]", "list.yml:3: "), ("a: |\n  x", "list.yml:1: the registry a has to be"),
         ("a:\n  tls-verify: maybe", "list.yml:2: tls-verify is"), ("", "No images to sync"),
         ("a: {}\na: {}", "list.yml:2: the key"),
-        ("a:\n  images-by-semver:\n    b: '>1'", "list.yml:3: images-by-semver"),
+        ("a:\n  images-by-semver:\n    b: '> =1'", "list.yml:3: \"> =1\" does not say which versions"),
+        ("a:\n  images-by-tag-regex:\n    b: '('", "list.yml:3: \"(\" is no regular expression"),
     ])
     func mistakesInAListHaveALine(_ text: String, _ reason: String) throws {
         try place.scratch.write(text, to: "list.yml")
@@ -279,5 +300,38 @@ struct CopyTests {
         }
         let missing = try place.copy("ours", ["--src-daemon-host", host], "dhow:none/such:1", "dir:missing")
         #expect(missing.status == 1 && missing.stderr.contains("loading image from the daemon"))
+    }
+
+    @Test func ownStoreNeedsNoDaemonThatRuns() throws {
+        try place.mustCopy("ours", [], place.image("one"), "dir:one")
+        // With a /run and a /var/lib of its own, so that it is this test's daemon at the usual place.
+        let script = """
+            mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /var/lib
+            '\(place.scratch.file("skopeo"))' copy -q dir:one docker-daemon:started:1 2>&1 && exit 1
+            test ! -e /run/dhow
+            '\(place.scratch.file("skopeo"))' copy -q dir:one dhow:started:1
+            '\(place.scratch.file("skopeo"))' inspect --config --raw dhow:started:1 >config
+            cat /run/dhow/*.pid
+            """
+        let output = try Shell.run(
+            ["unshare", "--mount", "/bin/sh", "-ec", script],
+            environment: ["DOCKER_HOST": "", "DHOW_IDLE_EXIT": "2s"], directory: place.scratch.path)
+        #expect(output.status == 0, "\(output)")
+        #expect(
+            try Shell.check(["cat", place.scratch.file("config")]).stdout
+                == place.theirs(["inspect", "--config", "--raw", "dir:one"]).stdout)
+        let pid = try #require(output.lines.last.flatMap { pid_t($0) }, "\(output)")
+        #expect(eventually(20) { kill(pid, 0) != 0 })
+    }
+
+    @Test(arguments: ["!!!", "bm9jb2xvbg=="])
+    func credentialThatIsNoneIsNotPassedOver(_ auth: String) throws {
+        let file = try place.scratch.write(
+            #"{"auths":{"\#(place.registry.host)":{"auth":"\#(auth)"}}}"#, to: "auth.json")
+        let output = try place.copy("ours", ["--authfile", file], place.image("one"), "dir:nowhere")
+        #expect(output.status == 1)
+        #expect(
+            output.stderr.contains("\(file): auths: \(place.registry.host): auth has to be a user name"), "\(output)")
+        #expect(try !place.contents.contains("nowhere"))
     }
 }

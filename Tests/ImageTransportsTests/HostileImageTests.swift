@@ -22,7 +22,7 @@ import Testing
         ] {
             let error = await #expect(throws: TransportError.self) {
                 let input = try await ImageLocation("dir:\(source.path)").source(RegistryAccess(), client: nil)
-                let output = try ImageLocation(target).destination(RegistryAccess(), client: nil)
+                let output = try await ImageLocation(target).destination(RegistryAccess(), client: nil)
                 try await ImageCopy(from: input, to: output).run()
             }
             #expect(error?.code == code && error?.message.contains(reason) == true, "\(error?.message ?? "")")

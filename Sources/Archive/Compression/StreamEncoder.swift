@@ -8,43 +8,8 @@ protocol StreamEncoder: AnyObject {
         -> (produced: Int, isComplete: Bool)
 }
 
-private func failed(_ library: String) -> ArchiveError {
+func failed(_ library: String) -> ArchiveError {
     ArchiveError(.unsupported, "\(library) cannot compress: there is no memory, or the level is out of its range")
-}
-
-/// gzip without time or name in its header, so that the same bytes give the same bytes.
-final class GzipEncoder: StreamEncoder {
-    private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-
-    init(level: Int) throws {
-        stream.initialize(to: z_stream())
-        let size = Int32(MemoryLayout<z_stream>.size)
-        guard
-            deflateInit2_(stream, Int32(level), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size) == Z_OK
-        else {
-            stream.deallocate()
-            throw failed("zlib")
-        }
-    }
-
-    deinit {
-        deflateEnd(stream)
-        stream.deallocate()
-    }
-
-    func step(_ input: inout UnsafeRawBufferPointer, isLast: Bool, into output: UnsafeMutableRawBufferPointer) throws
-        -> (produced: Int, isComplete: Bool)
-    {
-        let offered = min(input.count, 1 << 30)
-        stream.pointee.next_in = input.libraryInput
-        stream.pointee.avail_in = UInt32(offered)
-        stream.pointee.next_out = output.libraryOutput
-        stream.pointee.avail_out = UInt32(output.count)
-        let result = deflate(stream, isLast && offered == input.count ? Z_FINISH : Z_NO_FLUSH)
-        input = input.advanced(offered - Int(stream.pointee.avail_in))
-        guard result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR else { throw failed("zlib") }
-        return (output.count - Int(stream.pointee.avail_out), result == Z_STREAM_END)
-    }
 }
 
 final class ZstdEncoder: StreamEncoder {

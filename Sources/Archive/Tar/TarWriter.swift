@@ -8,6 +8,8 @@ public struct TarWriteOptions: Sendable {
     public var owner: (uid: Int64, gid: Int64)?
     /// Cuts times to whole seconds, as Docker does in layers: nanoseconds cost a PAX header a file.
     public var truncatesTimes = false
+    /// Writes the headers in front of PAX records as Go's archive/tar does, so that archives equal those of programs in Go.
+    public var writesExtendedHeadersAsGo = false
 
     public init(modified: Timestamp? = nil, owner: (uid: Int64, gid: Int64)? = nil, truncatesTimes: Bool = false) {
         self.modified = modified
@@ -52,8 +54,8 @@ public final class TarWriter {
         let header = try TarHeader(entry)
         let records = header.records.serialized
         if !records.isEmpty {
-            let name = Self.extendedHeaderName(entry.path)
-            TarHeader.fill(block, name: name, type: UInt8(ascii: "x"), mode: 0o644, size: Int64(records.count))
+            TarHeader.fillExtended(
+                block, for: entry.path, size: Int64(records.count), asGo: options.writesExtendedHeadersAsGo)
             try sink.write(UnsafeRawBufferPointer(block))
             try sink.write(records)
             try writeZeros((512 - records.count % 512) % 512)
@@ -124,12 +126,6 @@ public final class TarWriter {
     }
 
     private let zeros = [UInt8](repeating: 0, count: 2 * TarBlock.size)
-
-    /// A fixed name, without the process number that others put in: `PaxHeaders/` and the last component.
-    private static func extendedHeaderName(_ path: [UInt8]) -> [UInt8] {
-        let base = path.split(separator: UInt8(ascii: "/")).last ?? []
-        return Array(Array("PaxHeaders/".utf8) + base).prefix(TarBlock.name.count).map { $0 }
-    }
 }
 
 /// The header of one entry: the fields of its block, and records for what does not fit there.
@@ -262,6 +258,24 @@ struct TarHeader {
         put(Array("ustar\u{0}00".utf8), TarBlock.magic, in: block)
         put(0, TarBlock.deviceMajor, in: block)
         put(0, TarBlock.deviceMinor, in: block)
+        sign(block)
+    }
+
+    /// The header in front of an entry's PAX records.
+    static func fillExtended(_ block: UnsafeMutableRawBufferPointer, for path: [UInt8], size: Int64, asGo: Bool) {
+        let slash = UInt8(ascii: "/")
+        guard asGo else {
+            // A fixed name, without the process number that others put in.
+            let name = Array("PaxHeaders/".utf8) + (path.split(separator: slash).last ?? [])
+            return fill(block, name: name, type: UInt8(ascii: "x"), mode: 0o644, size: size)
+        }
+        let folderEnd = path.lastIndex(of: slash).map { $0 + 1 } ?? 0
+        let name = path[..<folderEnd] + Array("PaxHeaders.0/".utf8) + path[folderEnd...]
+        fill(block, name: Array(name), type: UInt8(ascii: "x"), mode: 0, size: size)
+        // It leaves out the fields that only entries of their own have.
+        for field in [TarBlock.deviceMajor, TarBlock.deviceMinor] {
+            for offset in field.offset..<field.offset + field.count { block[offset] = 0 }
+        }
         sign(block)
     }
 

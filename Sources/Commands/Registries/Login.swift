@@ -70,7 +70,10 @@ struct LoginCommand {
         if username.isEmpty, password.isEmpty {
             let known: Credential?
             do throws(CredentialError) { known = try store.credential(for: host) } catch {
-                throw ExitStatus(1, error.message)
+                guard error.code == .invalidConfiguration else { throw ExitStatus(1, error.message) }
+                // Logging in again is what mends it.
+                Output.error(error.message)
+                known = nil
             }
             if let known {
                 Output.print("Authenticating with existing credentials...")

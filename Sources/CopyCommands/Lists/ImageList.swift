@@ -10,8 +10,8 @@ struct ImageList {
         let registry: String
         /// The tags or digests of a repository; none stands for all tags.
         var images: [(repository: String, names: [String])] = []
-        /// Tags by a regular expression.
-        var patterns: [(repository: String, pattern: String, line: Int)] = []
+        /// Those of a repository's tags that fit.
+        var filtered: [(repository: String, filter: TagFilter)] = []
         var credential: Credential?
         var verifiesTLS: Bool?
         var certificates: String?
@@ -26,31 +26,34 @@ struct ImageList {
         }
     }
 
+    enum TagFilter {
+        /// Fits anywhere in the tag.
+        case expression(Regex<AnyRegexOutput>)
+        /// The tag is such a version.
+        case versions(VersionConstraint)
+
+        func includes(_ tag: String) -> Bool {
+            switch self {
+            case .expression(let expression): tag.firstMatch(of: expression) != nil
+            case .versions(let constraint): SemanticVersion(tag).map { constraint.includes($0) } ?? false
+            }
+        }
+    }
+
     let sources: [Source]
-    private let path: String
 
     /// - Throws: `TransportError.invalidInput`, which names the file and the line.
     init(_ path: String) throws {
-        self.path = path
         let bytes: [UInt8]
         do throws(KernelError) { bytes = try FileDescriptor.currentDirectory.readFile(path, limit: 4 << 20) } catch {
             throw TransportError(.notFound, "cannot read the list of images \(path): \(error)")
         }
         let reader = Reader(path: path)
         var sources: [Source] = []
-        for (registry, node) in try reader.members(try PlainYAML.read(bytes, path: path), "the list") {
+        for (registry, node) in try reader.members(try YAMLDocument.read(bytes, path: path), "the list") {
             sources.append(try reader.source(registry, node))
         }
         self.sources = sources
-    }
-
-    /// The tags that a pattern fits, anywhere in them.
-    func tags(_ tags: [String], matching pattern: String, line: Int) throws -> [String] {
-        let expression: Regex<AnyRegexOutput>
-        do { expression = try Regex(pattern) } catch {
-            throw TransportError(.invalidInput, "\(path):\(line): \"\(pattern)\" is no regular expression: \(error)")
-        }
-        return tags.filter { $0.firstMatch(of: expression) != nil }
     }
 
     private struct Reader {
@@ -60,7 +63,7 @@ struct ImageList {
             TransportError(.invalidInput, "\(path):\(line): \(reason)")
         }
 
-        func members(_ node: PlainYAML.Node, _ what: String) throws -> [(key: String, node: PlainYAML.Node)] {
+        func members(_ node: YAMLDocument.Node, _ what: String) throws -> [(key: String, node: YAMLDocument.Node)] {
             switch node.value {
             case .mapping(let members): return members
             case .null: return []
@@ -68,12 +71,12 @@ struct ImageList {
             }
         }
 
-        func text(_ node: PlainYAML.Node, _ what: String) throws -> String {
+        func text(_ node: YAMLDocument.Node, _ what: String) throws -> String {
             guard case .scalar(let text) = node.value else { throw fail(node.line, "\(what) has to be a string") }
             return text
         }
 
-        func source(_ registry: String, _ node: PlainYAML.Node) throws -> Source {
+        func source(_ registry: String, _ node: YAMLDocument.Node) throws -> Source {
             var source = Source(registry: registry)
             for (key, node) in try members(node, "the registry \(registry)") {
                 switch key {
@@ -83,7 +86,11 @@ struct ImageList {
                     }
                 case "images-by-tag-regex":
                     for (repository, node) in try members(node, key) {
-                        source.patterns.append((repository, try text(node, repository), node.line))
+                        source.filtered.append((repository, .expression(try expression(node, repository))))
+                    }
+                case "images-by-semver":
+                    for (repository, node) in try members(node, key) {
+                        source.filtered.append((repository, .versions(try constraint(node, repository))))
                     }
                 case "credentials":
                     var (name, password) = ("", "")
@@ -102,19 +109,34 @@ struct ImageList {
                     default: throw fail(node.line, "tls-verify is true or false")
                     }
                 case "cert-dir": source.certificates = try text(node, key)
-                case "images-by-semver":
-                    throw fail(node.line, "images-by-semver is not supported: use images-by-tag-regex")
                 default:
                     throw fail(
                         node.line,
-                        "\"\(key)\" is not known of a registry: there are images, images-by-tag-regex, credentials, "
-                            + "tls-verify and cert-dir")
+                        "\"\(key)\" is not known of a registry: there are images, images-by-tag-regex, "
+                            + "images-by-semver, credentials, tls-verify and cert-dir")
                 }
             }
             return source
         }
 
-        private func names(_ node: PlainYAML.Node, _ repository: String) throws -> [String] {
+        private func expression(_ node: YAMLDocument.Node, _ repository: String) throws -> Regex<AnyRegexOutput> {
+            let pattern = try text(node, repository)
+            do { return try Regex(pattern) } catch {
+                throw fail(node.line, "\"\(pattern)\" is no regular expression: \(error)")
+            }
+        }
+
+        private func constraint(_ node: YAMLDocument.Node, _ repository: String) throws -> VersionConstraint {
+            let text = try text(node, repository)
+            guard let constraint = VersionConstraint(text) else {
+                throw fail(
+                    node.line,
+                    "\"\(text)\" does not say which versions: write it as \">=1.2 <2.0\", \"^1.2\" or \"1.x\"")
+            }
+            return constraint
+        }
+
+        private func names(_ node: YAMLDocument.Node, _ repository: String) throws -> [String] {
             switch node.value {
             case .null: return []
             case .sequence(let elements):

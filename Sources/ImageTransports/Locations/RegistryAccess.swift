@@ -25,6 +25,8 @@ public struct RegistryAccess: Sendable {
     /// Where the daemons listen.
     public var dockerHost = EngineHost.unix(path: "/var/run/docker.sock")
     public var ownHost = EngineHost.unix(path: "/run/dhow/docker.sock")
+    /// Whether our own daemon is started when it does not run.
+    public var startsOwnDaemon = false
     public var userAgent = "dhow"
 
     public init() {}
@@ -71,8 +73,11 @@ public struct RegistryAccess: Sendable {
         }
     }
 
-    func daemon(_ kind: ImageLocation.DaemonKind) -> EngineClient {
-        EngineClient(host: kind == .own ? ownHost : dockerHost)
+    func daemon(_ kind: ImageLocation.DaemonKind) async throws -> EngineClient {
+        guard kind == .own else { return EngineClient(host: dockerHost) }
+        let client = EngineClient(host: ownHost)
+        if startsOwnDaemon { try await DaemonStarter(host: ownHost).connect(client) }
+        return client
     }
 }
 
@@ -92,7 +97,7 @@ extension ImageLocation {
         case .layout, .layoutArchive: return try LayoutSource(self)
         case .directory(let path): return try DirectorySource(path)
         case .daemon(let image, let kind):
-            return try await DaemonSource(self, image: image, client: access.daemon(kind))
+            return try await DaemonSource(self, image: image, client: try await access.daemon(kind))
         }
     }
 
@@ -102,7 +107,7 @@ extension ImageLocation {
     ///   - tags: further names that the image gets, where the transport has several.
     public func destination(
         _ access: RegistryAccess, client: RegistryClient?, tags: [ImageReference] = []
-    ) throws -> any ImageDestination {
+    ) async throws -> any ImageDestination {
         switch self {
         case .registry(let reference):
             let client = try Self.required(client)
@@ -122,7 +127,7 @@ extension ImageLocation {
         case .layoutArchive(let path, let name): return try LayoutArchiveDestination(path: path, name: name)
         case .directory(let path): return try DirectoryDestination(path)
         case .daemon(let image, let kind):
-            return try DaemonLoad.destination(self, image: image, tags: tags, client: access.daemon(kind))
+            return try DaemonLoad.destination(self, image: image, tags: tags, client: try await access.daemon(kind))
         }
     }
 

@@ -11,9 +11,6 @@ struct TarFileWriter {
     private var position: Int64 = 0
     private var blobs: [Digest: Int64] = [:]
 
-    /// What eleven octal digits can say; longer files would need another header, and its place is taken by then.
-    private static let sizeLimit: Int64 = 1 << 33
-
     init(_ file: FileDescriptor, mode: UInt32) {
         self.file = file
         self.mode = mode
@@ -45,16 +42,14 @@ struct TarFileWriter {
         }
         // What is written a second time is overwritten by what follows.
         if blobs[descriptor.digest] != nil { return (descriptor, kept) }
-        guard descriptor.size < Self.sizeLimit else {
-            throw TransportError(
-                .notSupported,
-                "the layer \(descriptor.digest) has \(descriptor.size) bytes, and an archive holds files of less than 8 GiB: "
-                    + "copy the image to oci: or dir: instead")
-        }
-        try write(header(name(descriptor.digest), size: descriptor.size), at: start)
+        // That of 8 GiB and more does not fit into the place that was kept for it.
+        let header = try header(name(descriptor.digest), size: descriptor.size)
+        let content = start + Int64(header.count)
+        if content > start + 512 { try file.moveBytes(at: start + 512, count: descriptor.size, to: content) }
+        try write(header, at: start)
         let padding = (512 - descriptor.size % 512) % 512
-        try write([UInt8](repeating: 0, count: Int(padding)), at: at)
-        position = at + padding
+        try write([UInt8](repeating: 0, count: Int(padding)), at: content + descriptor.size)
+        position = content + descriptor.size + padding
         blobs[descriptor.digest] = descriptor.size
         return (descriptor, kept)
     }
@@ -89,7 +84,9 @@ struct TarFileWriter {
 
     private static func header(of entry: TarEntry) throws -> [UInt8] {
         let sink = MemorySink()
-        try TarWriter(sink).begin(entry)
+        var options = TarWriteOptions()
+        options.writesExtendedHeadersAsGo = true
+        try TarWriter(sink, options: options).begin(entry)
         return sink.bytes
     }
 
@@ -100,5 +97,21 @@ struct TarFileWriter {
 
     private func write(_ bytes: [UInt8], at offset: Int64) throws {
         try bytes.withUnsafeBytes { try file.pwriteAll($0, at: offset) }
+    }
+}
+
+extension FileDescriptor {
+    /// Moves bytes towards the end, from the last to the first, so that none is overwritten before it is read.
+    func moveBytes(at start: Int64, count: Int64, to target: Int64) throws {
+        var left = count
+        while left > 0 {
+            let piece = min(left, Int64(pieceSize))
+            let bytes = try pread(count: Int(piece), at: start + left - piece)
+            guard bytes.count == piece else {
+                throw TransportError(.system, "a file that is being written became shorter meanwhile")
+            }
+            try bytes.withUnsafeBytes { try pwriteAll($0, at: target + left - piece) }
+            left -= piece
+        }
     }
 }

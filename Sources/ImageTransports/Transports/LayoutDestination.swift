@@ -41,12 +41,18 @@ struct LayoutIndex: Sendable {
     static let versionBytes = Array("{\"imageLayoutVersion\":\"\(ImageLayout.version)\"}".utf8)
 }
 
+/// What every layout takes, in a directory or in an archive.
+public protocol LayoutDocuments: ImageDestination {}
+
+extension LayoutDocuments {
+    public var acceptedManifests: [String] { [MediaType.ociManifest, MediaType.ociIndex] }
+    public var layerPreference: LayerPreference { .compressed }
+    public var acceptsForeignLayers: Bool { true }
+}
+
 /// `oci:` as a destination: adds to the layout that is there.
-public actor LayoutDestination: ImageDestination {
+public actor LayoutDestination: LayoutDocuments {
     public nonisolated let location: ImageLocation
-    public nonisolated let acceptedManifests = [MediaType.ociManifest, MediaType.ociIndex]
-    public nonisolated let layerPreference = LayerPreference.compressed
-    public nonisolated let acceptsForeignLayers = true
     public nonisolated let takesBlobsInOrder = false
 
     private let path: String
@@ -115,11 +121,8 @@ func keep(_ blob: OutgoingBlob, in folder: String, as name: (Digest) -> String) 
 }
 
 /// `oci-archive:` as a destination: always a new file.
-public actor LayoutArchiveDestination: ImageDestination {
+public actor LayoutArchiveDestination: LayoutDocuments {
     public nonisolated let location: ImageLocation
-    public nonisolated let acceptedManifests = [MediaType.ociManifest, MediaType.ociIndex]
-    public nonisolated let layerPreference = LayerPreference.compressed
-    public nonisolated let acceptsForeignLayers = true
     public nonisolated let takesBlobsInOrder = true
 
     private let output: ArchiveOutput

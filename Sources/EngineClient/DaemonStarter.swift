@@ -1,10 +1,26 @@
-import CommandLineKit
-import EngineClient
 import Glibc
+import Kernel
+
+/// Why a daemon that does not run was not started, in sentences.
+public struct DaemonStartFailure: Error, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
 
 /// Connects to our own daemon, and starts it when nothing answers and no service is set up to do so.
-struct DaemonStarter {
-    var host: EngineHost
+public struct DaemonStarter {
+    private let host: EngineHost
+
+    public init(host: EngineHost) { self.host = host }
+
+    /// Where the daemon listens that the calling user's programs start.
+    /// - Parameter runtimeDirectory: as the variable XDG_RUNTIME_DIR; counts for others than root.
+    public static func socket(runtimeDirectory: String?) -> String {
+        if geteuid() == 0 { return "/run/dhow/docker.sock" }
+        let directory = runtimeDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? "/run/user/\(geteuid())"
+        return directory + "/dhow/docker.sock"
+    }
 
     /// How long a started daemon may take until it answers.
     private static let patience = 20.0
@@ -22,19 +38,20 @@ struct DaemonStarter {
     /// What the daemon prints goes here.
     private var log: String { directory + "/dhowd.log" }
 
-    func connect(_ client: EngineClient) async throws {
+    /// - Throws: `EngineClientError` when the socket may not be used, otherwise `DaemonStartFailure`.
+    public func connect(_ client: EngineClient) async throws {
         do {
             return try await client.connect()
         } catch {
             // Only a socket that is missing or dead tells that no daemon runs; one that we may not use is not ours.
             guard !error.message.hasPrefix("permission denied") else { throw error }
             if let unit = Self.configuredService() {
-                throw CommandLineError(
+                throw DaemonStartFailure(
                     "\(error.message)\nThe service \(unit) is set up to run it: try `systemctl start \(unit)`.")
             }
         }
         guard let program = Self.daemonProgram() else {
-            throw CommandLineError(
+            throw DaemonStartFailure(
                 "Cannot connect to the Docker daemon at \(host), and dhowd, which would be started, "
                     + "is neither next to this program nor in PATH.")
         }
@@ -42,7 +59,7 @@ struct DaemonStarter {
         // Of several that start at once, one starts the daemon and the others wait here until it answers.
         let lock = open(directory + "/dhowd.start.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else {
-            throw CommandLineError("Cannot start the daemon: \(directory)/dhowd.start.lock: \(File.lastError())")
+            throw DaemonStartFailure("Cannot start the daemon: \(directory)/dhowd.start.lock: \(Self.lastError())")
         }
         defer { close(lock) }
         while flock(lock, LOCK_EX) != 0 && errno == EINTR {}
@@ -58,12 +75,12 @@ struct DaemonStarter {
             if waitpid(pid, &status, WNOHANG) == pid {
                 // Another daemon may have been faster, and this one left because of it.
                 if (try? await client.connect()) != nil { return }
-                throw CommandLineError(
+                throw DaemonStartFailure(
                     "The daemon \(program) was started but ended at once.\n\(lastLines())Its log is \(log)")
             }
             pause = min(pause * 5 / 4, 20_000_000)
         }
-        throw CommandLineError(
+        throw DaemonStartFailure(
             "The daemon \(program) was started but did not answer at \(host) within \(Int(Self.patience)) seconds.\n"
                 + "\(lastLines())Its log is \(log)")
     }
@@ -74,10 +91,12 @@ struct DaemonStarter {
             path += "/" + part
             // The user's own directory must be closed to others; those above it exist already, or are the system's.
             if mkdir(path, path == directory ? (geteuid() == 0 ? 0o711 : 0o700) : 0o755) != 0, errno != EEXIST {
-                throw CommandLineError("Cannot start the daemon: mkdir \(path): \(File.lastError())")
+                throw DaemonStartFailure("Cannot start the daemon: mkdir \(path): \(Self.lastError())")
             }
         }
     }
+
+    private static func lastError() -> String { String(cString: strerror(errno)) }
 
     private func spawn(_ program: String) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
@@ -103,26 +122,28 @@ struct DaemonStarter {
         let idle = getenv("DHOW_IDLE_EXIT").map { String(cString: $0) } ?? "5m"
         let arguments = [program, "-H", host.description, "--idle-exit", idle]
         var pointers = arguments.map { strdup($0) } + [nil]
-        defer { pointers.forEach { free($0) } }
+        defer { for pointer in pointers { free(pointer) } }
         var pid: pid_t = 0
         let result = posix_spawn(&pid, program, &actions, &attributes, &pointers, environ)
         guard result == 0 else {
-            throw CommandLineError("Cannot start the daemon \(program): \(String(cString: strerror(result)))")
+            throw DaemonStartFailure("Cannot start the daemon \(program): \(String(cString: strerror(result)))")
         }
         return pid
     }
 
     private func lastLines() -> String {
-        let lines = String(decoding: File.read(log) ?? [], as: UTF8.self).split(separator: "\n").suffix(5)
+        let lines = String(
+            decoding: (try? FileDescriptor.currentDirectory.readFile(log, limit: 1 << 20)) ?? [], as: UTF8.self
+        ).split(separator: "\n").suffix(5)
         return lines.map { $0 + "\n" }.joined()
     }
 
     /// The name of a systemd unit that is enabled to run the daemon.
     private static func configuredService() -> String? {
-        guard geteuid() == 0, File.exists("/run/systemd/system") else { return nil }
+        guard geteuid() == 0, FileDescriptor.currentDirectory.exists("/run/systemd/system") else { return nil }
         for unit in ["dhow.socket", "dhow.service"] {
             for target in ["sockets.target.wants", "multi-user.target.wants"]
-            where File.exists("/etc/systemd/system/\(target)/\(unit)") { return unit }
+            where FileDescriptor.currentDirectory.exists("/etc/systemd/system/\(target)/\(unit)") { return unit }
         }
         return nil
     }
