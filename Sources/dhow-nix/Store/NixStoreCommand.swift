@@ -1,4 +1,6 @@
 import NixLanguage
+import NixBuild
+import NixLanguage
 import NixLocalStore
 import NixStore
 
@@ -96,11 +98,15 @@ struct NixStoreCommand {
         case "--dump": return try dump()
         case "--restore": return try restore()
         case "--print-fixed-path": return try printFixedPath()
+        case "--realise":
+            let mode: BuildSettings.Mode =
+                flags.contains("--check") ? .check : flags.contains("--repair") ? .repair : .normal
+            return try realise(
+                BuildSession(settings, mode: mode, showsLogs: !flags.contains("--no-build-output")))
         default: break
         }
         let session = try StoreSession(settings)
         switch operation {
-        case "--realise": try realise(session)
         case "--query": try NixStoreQuery(command: self, session: session).run()
         case "--add": try add(session)
         case "--add-fixed": try addFixed(session)
