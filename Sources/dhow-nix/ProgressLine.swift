@@ -131,7 +131,7 @@ final class ProgressLine: Sendable {
                     + "(\(Self.tenths(state.bytes))/\(Self.tenths(state.allBytes)) MiB)")
         }
         guard !counts.isEmpty else { return }
-        let text = "[\(counts.joined(separator: ", "))] " + (state.activities.last?.text ?? "")
+        let text = "[\(counts.joined(separator: ", "))]" + (state.activities.last.map { " " + $0.text } ?? "")
         let columns = Int((try? FileDescriptor.standardError.terminalSize())?.columns ?? 0)
         Output.error.writeAtOnce(Array(Self.cut(text, to: columns == 0 ? 79 : columns - 1).utf8))
         state.isDrawn = true

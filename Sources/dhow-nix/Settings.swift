@@ -39,7 +39,7 @@ struct Settings {
         case "--log-format": showsProgress = Self.hasProgress(logFormat: try rest.value(of: option))
         case "--read-only", "--readonly-mode": isReadOnly = true
         case "--read-write-mode": isReadWrite = true
-        case "--quiet", "-v", "--verbose", "--offline", "--refresh": break
+        case "--quiet", "-v", "--verbose", "--offline", "--refresh", "--no-gc-warning": break
         default: return try configuration.take(option, &rest)
         }
         return true

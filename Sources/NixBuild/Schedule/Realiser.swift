@@ -37,7 +37,7 @@ public struct Realiser: Sendable {
         onPlan(plan)
         if let path = plan.unknown.min() {
             throw BuildError(
-                .failed,
+                .cannotBuild,
                 "path '\(store.directory.print(path))' is required, but it is not valid, and nothing makes or has it")
         }
         try fetch(&plan, targets)

@@ -84,7 +84,7 @@ struct BuildSession {
             let isTold = !quiet && realiser.settings.mode == .normal
             realiser.onPlan = { plan in
                 ProgressLine.shared.show(plan)
-                if isTold { PlanReport(plan, in: directory).write(isDryRun: false) }
+                if isTold { PlanReport(plan, in: directory).write() }
             }
             do {
                 try ProgressLine.during(showsProgress) { try realiser.realise(targets) }
@@ -106,10 +106,10 @@ struct BuildSession {
     func showPlan(_ targets: [BuildTarget]) throws {
         switch builder {
         case .local(_, let realiser):
-            PlanReport(try realiser.plan(targets), in: directory).write(isDryRun: true)
+            PlanReport(try realiser.plan(targets), in: directory).write()
         case .daemon(let daemon):
             let missing = try daemon.missing(for: names(targets, daemon))
-            try PlanReport(missing, of: daemon).write(isDryRun: true)
+            try PlanReport(missing, of: daemon).write()
         }
     }
 
@@ -124,7 +124,7 @@ struct BuildSession {
     }
 
     private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool) {
-        ProgressLine.shared.show(event)
+        if case .line = event, showsLogs {} else { ProgressLine.shared.show(event) }
         switch event {
         case .waiting(let path): say("waiting for lock on '\(directory.print(path))'")
         case .building(let path, let mode):

@@ -76,4 +76,10 @@ final class CacheSource: ObjectSource {
         substituter.excluded = excluded
         return try substituter.fetchAll(wanted, into: store)
     }
+
+    /// Fetches an object that the store has, but damaged.
+    /// - Returns: why it does not come.
+    func fetchAgain(_ path: StorePath, into store: LocalStore) throws -> StoreError? {
+        try substituter(for: store).fetchAll([path], into: RepairedStore(store: store, path: path))[path]
+    }
 }

@@ -26,7 +26,7 @@ struct PlanReport {
         directory = daemon.directory
     }
 
-    func write(isDryRun: Bool) {
+    func write() {
         var text = ""
         if !toBuild.isEmpty {
             text +=
@@ -44,7 +44,7 @@ struct PlanReport {
                 ? "this path will be fetched \(sizes):\n" : "these \(paths.count) paths will be fetched \(sizes):\n"
             for path in paths.sorted() { text += "  \(directory.print(path))\n" }
         }
-        if isDryRun, !unknown.isEmpty {
+        if !unknown.isEmpty {
             text += "don't know how to build these paths:\n"
             for path in unknown.sorted() { text += "  \(directory.print(path))\n" }
         }

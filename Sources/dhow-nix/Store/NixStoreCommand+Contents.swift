@@ -33,6 +33,10 @@ extension NixStoreCommand {
             }
         }
         guard let root = values["--add-root"] else {
+            if !flags.contains("--no-gc-warning"), !paths.isEmpty {
+                StoreSession.say(
+                    "warning: you did not specify '--add-root'; the result might be removed by the garbage collector")
+            }
             return Output.standard.write(paths.map { builder.directory.print($0.path) + "\n" }.joined())
         }
         let base = try StoreSession.absolute(root)
