@@ -159,4 +159,31 @@ import Testing
         )
         #expect(copied.stdout.contains("copying first") && copied.stdout.contains("/2 copied ("), "\(copied.stdout)")
     }
+
+    @Test func whatIsDamagedIsMadeAgain() throws {
+        let place = try Self.place()
+        let path = try place.ours("nix-build sources.nix -A second --no-out-link").stdout
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        let damage = "chmod -R u+w our-store\(path); echo damage >> our-store\(path)/a"
+        let from = Self.options(place, "cache")
+        for (command, words) in [
+            ("nix-store --repair-path \(path)", "repairing outputs of"),
+            ("nix store repair \(path)", "repairing outputs"),
+            ("nix-store --verify --check-contents --repair", "repairing outputs of"),
+            ("nix-store --repair-path \(path) \(from)", "copying path '\(path)'"),
+            ("nix-store --repair-path \(path) \(Self.options(place, "damaged"))", "repairing outputs of"),
+        ] {
+            _ = try place.place.run(damage)
+            #expect(try place.place.run("nix-store --store \(place.ourStore) --verify-path \(path)").status != 0)
+            let repaired = try place.ours(command)
+            #expect(repaired.status == 0 && repaired.stderr.contains(words), "\(command): \(repaired.stderr)")
+            try place.checkStore("\(command)")
+        }
+        // What nobody made and nobody has stays as it is.
+        try place.write("text", to: "added")
+        let added = try place.ours("nix-store --add added").stdout.trimmingCharacters(in: .whitespacesAndNewlines)
+        _ = try place.place.run("chmod u+w our-store\(added); echo damage >> our-store\(added)")
+        let failed = try place.ours("nix-store --repair-path \(added)")
+        #expect(failed.status == 1 && failed.stderr.contains("how it was built is not known"), "\(failed.stderr)")
+    }
 }

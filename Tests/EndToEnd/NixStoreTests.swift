@@ -165,7 +165,8 @@ import Testing
         ] {
             let theirs = try place.theirs("nix", arguments)
             let ours = try place.ours("nix", arguments)
-            #expect(ours.text == theirs.text, "nix \(arguments)")
+            // Nix 2.8 ends colours also where it begins none.
+            #expect(ours.text == theirs.text.replacingOccurrences(of: "\u{1B}[0m", with: ""), "nix \(arguments)")
             #expect(ours.status == theirs.status, "nix \(arguments)")
         }
         #expect(try place.ours("nix", ["gc"]).status == 0)
