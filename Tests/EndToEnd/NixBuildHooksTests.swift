@@ -27,7 +27,7 @@ import Testing
         let place = try Self.place([
             "hook": """
             echo "drv $DRV_PATH"; echo "also here" >&2; echo "$NIX_CONFIG" | grep -c '^keep-going = '
-            echo "$DRV_PATH $OUT_PATHS" >> told; echo -n unfinished
+            echo "$DRV_PATH $OUT_PATHS" >> told
             """
         ])
         let command = "nix-build hooked.nix -A second --no-out-link --post-build-hook ./hook"

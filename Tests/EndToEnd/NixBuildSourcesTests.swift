@@ -70,7 +70,6 @@ import Testing
         try place.write(
             "build-users-group =\nsubstitute = true\nrequire-sigs = false\nsubstituters = file://\(place.root)/cache\n",
             to: "nix.conf")
-        let ask = "nix-build sources.nix -A second --no-out-link --dry-run"
         let run = try place.place.ours(
             """
             export NIX_STORE_DIR=\(place.root)/store; mkdir store state log
@@ -81,7 +80,7 @@ import Testing
             for ours in ours/ /usr/bin/; do
               echo >&2 "---"; PATH=$PWD/$ours:$PATH
               ${ours}nix-build sources.nix -A second --no-out-link --dry-run || echo failed
-              drv=$(${ours}nix-instantiate sources.nix -A second)
+              drv=$(/usr/bin/nix-instantiate sources.nix -A second)
               ${ours}nix-store --realise --dry-run $drv || echo failed
               ${ours}nix-store --realise --dry-run /nix/store || echo refused
             done
@@ -94,7 +93,9 @@ import Testing
             """)
         let said = run.stderr.components(separatedBy: "---\n")
         #expect(said.count == 4)
-        func plans(_ text: String) -> [Substring] { text.split(separator: "\n").filter { !$0.contains("error") } }
+        func plans(_ text: String) -> [Substring] {
+            text.split(separator: "\n").filter { !$0.contains("error") && !$0.contains("warning") }
+        }
         if said.count == 4 {
             #expect(plans(said[1]).count == 6, "\(said[1])")
             #expect(plans(said[1]) == plans(said[2]), "\(run.stderr)")

@@ -132,7 +132,8 @@ import Testing
             ["-q", "--references"] + derivations, ["-q", "--referrers", text],
             ["-q", "--referrers-closure", inner], ["-q", "--deriver", text], ["-q", "--graph"] + derivations,
             ["-q", "--graphml"] + derivations,
-            ["-q", "--tree"] + derivations, ["-q", "--resolve", text], ["-q", "-b", "name", derivations[0]], ["-q", "-b", "nope", derivations[0]],
+            ["-q", "--tree"] + derivations, ["-q", "--resolve", text], ["-q", "-b", "name", derivations[0]],
+            ["-q", "-b", "nope", derivations[0]],
             ["-q", "--hash"] + plain, ["-q", "--size"] + plain, ["-q"] + derivations, ["-q", "--outputs", text],
             ["-q", "--roots", text], ["-qR", missing], ["-q", "--hash", "--use-output", derivations[0]],
             ["-q", "--hash", "--size"], ["-r", text], ["--add", place.tree], ["--add-fixed", "sha256", text],
@@ -159,9 +160,8 @@ import Testing
             ["store", "ls", source + "/none"], ["store", "cat", source + "/3"], ["store", "cat", source],
             ["store", "dump-path", source], ["store", "add-path", "--name", "named", place.tree],
             ["store", "add-file", place.tree + "/folder-0/0"], ["store", "verify", text],
-            ["store", "diff-closures", derivations[0], derivations[1]], ["why-depends", derivations[0], inner],
-            ["why-depends", "--all", derivations[0], inner], ["why-depends", text, inner],
-            ["why-depends", text, source], ["store", "delete", inner],
+            ["store", "diff-closures", text, inner], ["why-depends", text, inner],
+            ["why-depends", "--all", text, inner], ["why-depends", text, source], ["store", "delete", inner],
         ] {
             let theirs = try place.theirs("nix", arguments)
             let ours = try place.ours("nix", arguments)

@@ -90,7 +90,7 @@ public struct BuildHooks: Sendable {
             report(.note("error: diff hook execution failed: \(error)"))
             return
         }
-        if text.last == UInt8(ascii: "\n") { text.removeLast() }
+        while let last = text.last, " \t\r\n".utf8.contains(last) { text.removeLast() }
         if !text.isEmpty { report(.note(String(decoding: text, as: UTF8.self))) }
     }
 }

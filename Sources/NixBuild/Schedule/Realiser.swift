@@ -84,9 +84,10 @@ public struct Realiser: Sendable {
             var failed: [StorePath: BuildError] = [:]
             /// In the order in which it happened.
             var first: BuildError?
+            var hookFailed: Bool { failed.values.contains { $0.code == .hookFailed } }
             /// Whether nothing more is to be built, and what is being built is to end.
             func isOver(_ settings: BuildSettings) -> Bool {
-                !settings.keepsGoing && first != nil || failed.values.contains { $0.code == .hookFailed }
+                !settings.keepsGoing && first != nil || hookFailed
             }
         }
         let state = Mutex(State())
@@ -104,11 +105,12 @@ public struct Realiser: Sendable {
         try Schedule(jobs).run(parallelism: settings.maxJobs) { job in
             let path = job.path
             let failedInputs = progress.state.withLock { state in
-                job.references.filter { state.failed[$0] != nil }.count
+                // A program's failure has nothing to do with the inputs.
+                state.hookFailed ? 0 : job.references.filter { state.failed[$0] != nil }.count
             }
             let isOver = progress.state.withLock { $0.isOver(settings) }
             do {
-                if failedInputs > 0, settings.keepsGoing || !isOver {
+                if failedInputs > 0 {
                     throw BuildError(
                         .dependencyFailed,
                         "\(failedInputs) dependencies of derivation '\(store.directory.print(path))' failed to build")
