@@ -13,6 +13,8 @@ public struct Substituter: Sendable {
     public var onEvent: @Sendable (ClosureCopy.Event) -> Void = { _ in }
     /// Told what went wrong with one cache when another may help.
     public var onProblem: @Sendable (String) -> Void = { _ in }
+    /// What is not to be had, whatever the caches say.
+    public var excluded: Set<StorePath> = []
 
     /// - Parameter caches: in any order; those with a lower priority's number come first.
     public init(_ caches: [BinaryCacheStore], trustedKeys: TrustedKeys) {
@@ -41,7 +43,7 @@ public struct Substituter: Sendable {
         let narInfos = ByPath<NarInfo>()
         let infos = try referenceClosure(of: Array(wanted), parallelism: parallelism) { path in
             if try destination.info(of: path) != nil { return nil }
-            let (offer, reason) = offer(of: path)
+            let (offer, reason) = excluded.contains(path) ? (nil, "") : offer(of: path)
             guard let offer else {
                 reasons[path] = reason
                 return nil
@@ -78,6 +80,36 @@ public struct Substituter: Sendable {
         onEvent(.planned(count: infos.count, narSize: plan.narSize))
         try Schedule(infos).run(parallelism: parallelism) { try fetch($0.path, into: destination) }
         return plan
+    }
+
+    /// Fetches `wanted`, which a plan said can be had, and goes on when something does not come.
+    /// - Returns: what did not come, and why.
+    /// - Throws: what says nothing about a cache, such as a full disk.
+    public func fetchAll(
+        _ wanted: some Collection<StorePath>, into destination: any Store
+    ) throws -> [StorePath: StoreError] {
+        let plan = try plan(wanted, into: destination)
+        let failures = ByPath<StoreError>()
+        for path in wanted where plan.toFetch[path] == nil {
+            if try destination.info(of: path) == nil { failures[path] = Self.vanished(path, destination) }
+        }
+        let infos = plan.toFetch.values.map(\.info)
+        onEvent(.planned(count: infos.count, narSize: plan.narSize))
+        try Schedule(infos).run(parallelism: parallelism) { info in
+            if let missing = info.references.first(where: { $0 != info.path && failures[$0] != nil }) {
+                failures[info.path] = failures[missing]
+                return
+            }
+            do { try fetch(info.path, into: destination) } catch let error as StoreError {
+                if case .system = error.code { throw error }
+                failures[info.path] = error
+            }
+        }
+        return failures.all
+    }
+
+    private static func vanished(_ path: StorePath, _ destination: any Store) -> StoreError {
+        StoreError(.notFound, "no binary cache has '\(destination.directory.print(path))' any more")
     }
 
     /// What the first cache says that has an object in an acceptable form; and what is wrong with the others.
@@ -121,8 +153,7 @@ public struct Substituter: Sendable {
                 onProblem("\(error)")
             }
         }
-        throw problems.last
-            ?? StoreError(.notFound, "no binary cache has '\(destination.directory.print(path))' any more")
+        throw problems.last ?? Self.vanished(path, destination)
     }
 }
 

@@ -12,6 +12,10 @@ public struct BuildError: Error, Sendable, CustomStringConvertible {
         case notDeterministic
         /// Nothing here can build it: another platform, no sandbox, no job.
         case cannotBuild
+        /// A cache does not give what it announced.
+        case fetchFailed
+        /// A program that builds call failed, which ends all of them.
+        case hookFailed
         /// Something else failed first.
         case cancelled
     }
@@ -33,7 +37,7 @@ public struct BuildError: Error, Sendable, CustomStringConvertible {
         case .timedOut: 101
         case .hashMismatch: 102
         case .notDeterministic: 104
-        case .cannotBuild: 1
+        case .cannotBuild, .hookFailed, .fetchFailed: 1
         }
     }
 }

@@ -9,6 +9,10 @@ public enum BuildEvent: Sendable {
     case line(StorePath, [UInt8])
     case built(StorePath)
     case warning(String)
+    /// Something to be said as it is.
+    case note(String)
+    /// A line that the program after a build wrote, without its end.
+    case hookLine(StorePath, [UInt8])
     /// A temporary directory that stays.
     case kept(StorePath, directory: String)
     /// With `keepsGoing`, what failed.

@@ -56,6 +56,9 @@ public struct BuildSettings: Sendable {
     public var logLines = 10
     public var keepsLog = true
     public var compressesLog = true
+    public var hooks = BuildHooks()
+    /// Whether what a cache announces and does not give is built.
+    public var fallsBack = false
     /// How many processes a builder may have; 0: any number.
     public var processLimit: UInt64 = 4096
     /// Where temporary directories are made.

@@ -40,27 +40,27 @@ struct BuildWorkspace {
 
     func run() throws {
         let user = try BuildUser(group: settings.buildUsersGroup, in: store.layout)
-        let temporary = try here.makeTemporaryDirectory(
-            in: settings.temporaryDirectory, prefix: "nix-build-\(derivation.name).drv-")
+        let temporary = try TemporaryDirectory(
+            in: settings.temporaryDirectory, name: "nix-build-\(derivation.name).drv-", layout: store.layout)
         var keeps = false
-        defer { if !keeps { try? here.removeTree(temporary) } }
+        defer { if keeps { temporary.keep() } else { temporary.remove() } }
         do {
             try withExtendedLifetime(user) { try run(user, temporary) }
         } catch {
             if settings.keepsFailed, settings.mode != .check, (error as? BuildError)?.code != .cancelled {
                 keeps = true
-                build.report(.kept(build.path, directory: temporary))
+                build.report(.kept(build.path, directory: temporary.path))
                 // For whoever looks into it.
-                _ = try? here.changeMode(of: temporary, to: 0o755)
+                _ = try? here.changeMode(of: temporary.path, to: 0o755)
             }
             throw error
         }
     }
 
-    private func run(_ user: BuildUser, _ temporary: String) throws {
-        if derivation.builder.description.hasPrefix("builtin:") { return try runBuiltin(user) }
+    private func run(_ user: BuildUser, _ temporary: TemporaryDirectory) throws {
+        if derivation.builder.description.hasPrefix("builtin:") { return try runBuiltin(temporary.path) }
         if try isSandboxed {
-            do { return try runSandboxed(user, temporary) } catch let error as SandboxUnavailable {
+            do { return try runSandboxed(user, temporary.path) } catch let error as SandboxUnavailable {
                 guard settings.allowsSandboxFallback, store.layout.objects == store.directory.path else {
                     throw BuildError(
                         .cannotBuild,
@@ -75,8 +75,7 @@ struct BuildWorkspace {
                         "building '\(build.name)' without a sandbox, so that the builder sees the whole machine, its "
                             + "network and its users' files as \(Credentials.effectiveUserID == 0 ? "root" : "you"), "
                             + "and the result may depend on them: \(error.reason)"))
-                try here.removeTree(temporary)
-                try here.makeDirectory(temporary, mode: 0o700)
+                try temporary.clear()
             }
         }
         guard store.layout.objects == store.directory.path else {
@@ -85,7 +84,7 @@ struct BuildWorkspace {
                 "building using a diverted store is not supported without a sandbox: '\(store.layout.objects)' would have "
                     + "to be '\(store.directory.path)'")
         }
-        try runOnMachine(temporary)
+        try runOnMachine(temporary.path)
     }
 
     // MARK: Kinds of builds
@@ -96,10 +95,11 @@ struct BuildWorkspace {
         if user.isOther {
             try here.changeOwner(of: temporary, userID: user.userID, groupID: user.groupID)
         }
-        let root = try SandboxRoot(
-            for: build.path, inputs: inputs, user: user, hasNetwork: hasNetwork, binds: try extraBinds(),
-            settings: settings, store: store)
+        var root = try SandboxRoot(
+            for: build.path, inputs: inputs, user: user, hasNetwork: hasNetwork,
+            binds: try binds(settings.sandboxPaths), settings: settings, store: store)
         defer { try? root.remove() }
+        try root.add(try binds(try settings.hooks.additions(for: build.name, root: root.path)))
         let sandbox = Sandbox(
             root: root, user: user, buildDirectory: temporary, settings: settings, hasNetwork: hasNetwork,
             isThirtyTwoBit: derivation.system == "i686-linux" && settings.system == "x86_64-linux")
@@ -107,7 +107,7 @@ struct BuildWorkspace {
             try SandboxRun(sandbox: sandbox, settings: settings, isCancelled: build.isCancelled).run(
                 try program(environment), log: log)
         }
-        try register(owner: user.userID, place: root.file)
+        try register(owner: user.userID, place: root.file, temporary)
     }
 
     private func runOnMachine(_ temporary: String) throws {
@@ -129,7 +129,7 @@ struct BuildWorkspace {
                 try BuilderProcess(settings: settings, isCancelled: build.isCancelled).run(
                     configuration, owner: nil, log: log)
             }
-            try register(owner: nil, place: store.layout.file)
+            try register(owner: nil, place: store.layout.file, temporary)
         } catch {
             let valid = try store.validPaths(among: outputs.values)
             for output in outputs.values where !valid.contains(output) {
@@ -139,7 +139,7 @@ struct BuildWorkspace {
         }
     }
 
-    private func runBuiltin(_ user: BuildUser) throws {
+    private func runBuiltin(_ temporary: String) throws {
         let root = store.layout.file(build.path) + ".chroot"
         try here.removeTree(root)
         try here.makeDirectory(root, mode: 0o700)
@@ -157,7 +157,7 @@ struct BuildWorkspace {
                 (error as? BuildError)?.code ?? .failed, "builder for '\(build.name)' failed: \(error)")
         }
         try log.finish()
-        try register(owner: nil, place: place)
+        try register(owner: nil, place: place, temporary)
     }
 
     // MARK: Parts
@@ -198,9 +198,9 @@ struct BuildWorkspace {
             environment: variables)
     }
 
-    /// What `sandbox-paths` adds.
-    private func extraBinds() throws -> [SandboxRoot.Bind] {
-        try settings.sandboxPaths.compactMap { path in
+    /// Those of `paths` that there are.
+    private func binds(_ paths: [BuildSettings.SandboxPath]) throws -> [SandboxRoot.Bind] {
+        try paths.compactMap { path in
             if path.isOptional, try here.statusIfPresent(of: path.outside) == nil { return nil }
             return SandboxRoot.Bind(source: path.outside, target: path.inside, isWritable: true)
         }
@@ -245,10 +245,12 @@ struct BuildWorkspace {
         }
     }
 
-    private func register(owner: UInt32?, place: @escaping (StorePath) -> String) throws {
+    private func register(
+        owner: UInt32?, place: @escaping (StorePath) -> String, _ temporary: String
+    ) throws {
         try OutputRegistration(
             derivation: derivation, path: build.path, attributes: attributes, inputs: inputs, store: store,
-            settings: settings, owner: owner, place: place, warn: { build.report(.warning($0)) }
+            settings: settings, owner: owner, place: place, temporary: temporary, report: build.report
         ).run(outputs)
     }
 }

@@ -55,6 +55,7 @@ struct DerivationBuild {
             try refuseOtherPlatforms()
             report(.building(path, mode: settings.mode))
             try build(outputs)
+            try settings.hooks.built(path, Array(outputs.values), in: directory, report: report)
             report(.built(path))
         }
     }

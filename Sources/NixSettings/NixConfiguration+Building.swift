@@ -79,6 +79,8 @@ extension NixConfiguration {
     public var logLines: Int { number(.logLines) }
     /// `build-poll-interval`: seconds between looks at the locks of others.
     public var buildPollInterval: Int { number(.buildPollInterval) }
+    /// `run-diff-hook`: whether outputs that are different when built once more are kept, and shown to `diff-hook`.
+    public var runsDiffHook: Bool { flag(.runDiffHook) }
     /// `pre-build-hook`, `post-build-hook`, and `diff-hook` if `run-diff-hook`: programs; `nil` for none.
     public var preBuildHook: String? { program(.preBuildHook) }
     public var postBuildHook: String? { program(.postBuildHook) }

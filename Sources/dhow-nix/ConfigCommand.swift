@@ -39,9 +39,7 @@ enum ConfigCommand {
             return
         }
         if isJSON { return Output.standard.write(json(configuration) + "\n") }
-        for setting in Setting.allCases {
-            Output.standard.write("\(setting.rawValue) = \(configuration.text(of: setting))\n")
-        }
+        Output.standard.write(configuration.text)
     }
 
     private static func json(_ configuration: NixConfiguration) -> String {
@@ -65,4 +63,9 @@ enum ConfigCommand {
         case .text, .sandbox: .string(text)
         }
     }
+}
+
+extension NixConfiguration {
+    /// All settings, as `nix.conf` has them.
+    var text: String { Setting.allCases.map { "\($0.rawValue) = \(text(of: $0))\n" }.joined() }
 }

@@ -57,6 +57,7 @@ enum CopyCommand {
         let report = to.map { TransferReport("to", $0) } ?? TransferReport("from", from ?? "")
         let directory = settings.directory
         copy.onEvent = { report.show($0, in: directory) }
-        try copy.run(try words.map(settings.path))
+        let paths = try words.map(settings.path)
+        _ = try ProgressLine.during(settings.showsProgress) { try copy.run(paths) }
     }
 }

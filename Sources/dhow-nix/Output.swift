@@ -17,6 +17,11 @@ struct Output {
 
     /// Writes all bytes; a reader that has gone ends the program, as it does others.
     func write(_ bytes: [UInt8]) {
+        if descriptor == STDERR_FILENO { ProgressLine.shared.write(bytes) } else { writeAtOnce(bytes) }
+    }
+
+    /// The same, whatever else is on the terminal.
+    func writeAtOnce(_ bytes: [UInt8]) {
         var at = 0
         while at < bytes.count {
             let count = bytes[at...].withUnsafeBytes { buffer in

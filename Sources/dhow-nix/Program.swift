@@ -17,6 +17,11 @@ struct Program {
     func run() -> Int32 {
         let name = arguments.first.map { String($0.split(separator: "/").last ?? "") } ?? ""
         let rest = Array(arguments.dropFirst())
+        if name.hasPrefix("nix"), rest.first == "--version" {
+            // Scripts tell by it what the language can do.
+            Output.standard.write("\(name) (Nix) \(Settings.nixVersion)\n")
+            return 0
+        }
         switch name {
         case "nix-instantiate": return run(InstantiateCommand.run, rest, called: name)
         case "nix-build": return run(NixBuildCommand.run, rest, called: name)
@@ -43,6 +48,7 @@ struct Program {
             return run(
                 StoreSettings.isRemote(options) ? RemotePathInfoCommand.run : PathInfoCommand.run, options,
                 called: called)
+        case "why-depends": return run(WhyDependsCommand.run, options, called: called)
         case "derivation": return run(DerivationCommand.run, options, called: called)
         case "show-derivation": return run(DerivationCommand.show, options, called: called)
         case "gc": return run(GarbageCommand.run, options, called: called)
@@ -99,6 +105,7 @@ struct Program {
           instantiate  Evaluate or parse files, as 'nix-instantiate'
           store        Work on a store, as 'nix store' and 'nix-store'
           path-info    Print what a store knows of objects, as 'nix path-info'
+          why-depends  Print why an object needs another, as 'nix why-depends'
           derivation   Print derivations as JSON, as 'nix derivation show'
           gc           Collect garbage
           hash         Print or convert hashes, as 'nix hash' and 'nix-hash'

@@ -14,6 +14,8 @@ struct Settings {
     var isImpure = false
     /// Whether paths are worked out without writing anything.
     var isReadOnly = false
+    /// Whether a terminal's last line says how builds go.
+    var showsProgress = true
     /// Whether `--read-write-mode` was given.
     var isReadWrite = false
 
@@ -34,14 +36,17 @@ struct Settings {
         case "--lint-url-literals": evaluation.lints.urlLiterals = try level(option, &rest)
         case "--lint-absolute-path-literals": evaluation.lints.absolutePathLiterals = try level(option, &rest)
         case "--lint-short-path-literals": evaluation.lints.shortPathLiterals = try level(option, &rest)
-        case "--log-format": _ = try rest.value(of: option)
+        case "--log-format": showsProgress = Self.hasProgress(logFormat: try rest.value(of: option))
         case "--read-only", "--readonly-mode": isReadOnly = true
         case "--read-write-mode": isReadWrite = true
-        case "--quiet", "-v", "--verbose", "--offline", "--refresh": break
+        case "--quiet", "-v", "--verbose", "--offline", "--refresh", "--no-gc-warning": break
         default: return try configuration.take(option, &rest)
         }
         return true
     }
+
+    /// Whether a `--log-format` is one with a line that is drawn again and again.
+    static func hasProgress(logFormat: String) -> Bool { ["bar", "bar-with-logs"].contains(logFormat) }
 
     private func level(_ option: String, _ rest: inout Arguments) throws -> LintSettings.Level {
         let text = try rest.value(of: option)

@@ -14,6 +14,8 @@ import Musl
 /// What the commands that talk with stores share: which store, which keys, how to transfer.
 struct StoreSettings {
     var configuration = ProcessConfiguration.initial
+    /// Whether a terminal's last line says how transfers go.
+    var showsProgress = true
     private let host: LocalHost
 
     init(_ host: LocalHost, _ configuration: NixConfiguration = ProcessConfiguration.initial) {
@@ -28,6 +30,9 @@ struct StoreSettings {
     mutating func take(_ option: String, _ rest: inout Arguments) throws -> Bool {
         switch option {
         case "--quiet", "-v", "--verbose", "--refresh": return true
+        case "--log-format":
+            showsProgress = Settings.hasProgress(logFormat: try rest.value(of: option))
+            return true
         default: return try configuration.take(option, &rest)
         }
     }
@@ -63,6 +68,7 @@ struct StoreSettings {
         let layout = try StoreLayout.named(text, environment: host.environment)
         if text == "auto", access(layout.database, W_OK) != 0, access(socket, W_OK) == 0 { return try daemon(socket) }
         var options = LocalStore.Options()
+        options.optimises = configuration.optimisesAutomatically
         let keys = try trustedKeys()
         options.isSigned = { info, directory in info.countSignatures(by: keys, in: directory) > 0 }
         return try LocalStore(layout, options: options)
@@ -139,6 +145,8 @@ final class TransferReport: Sendable {
     }
 
     func show(_ event: ClosureCopy.Event, in directory: StoreDirectory) {
+        ProgressLine.shared.show(event)
+        guard !ProgressLine.shared.isShown else { return }
         switch event {
         case .planned(let count, _) where count > 0:
             Output.error.write("copying \(count) path\(count == 1 ? "" : "s")...\n")

@@ -131,7 +131,9 @@ import Testing
             ["-qR"] + derivations, ["-q", "--requisites", "--include-outputs"] + derivations,
             ["-q", "--references"] + derivations, ["-q", "--referrers", text],
             ["-q", "--referrers-closure", inner], ["-q", "--deriver", text], ["-q", "--graph"] + derivations,
-            ["-q", "--tree"] + derivations, ["-q", "-b", "name", derivations[0]], ["-q", "-b", "nope", derivations[0]],
+            ["-q", "--graphml"] + derivations,
+            ["-q", "--tree"] + derivations, ["-q", "--resolve", text], ["-q", "-b", "name", derivations[0]],
+            ["-q", "-b", "nope", derivations[0]],
             ["-q", "--hash"] + plain, ["-q", "--size"] + plain, ["-q"] + derivations, ["-q", "--outputs", text],
             ["-q", "--roots", text], ["-qR", missing], ["-q", "--hash", "--use-output", derivations[0]],
             ["-q", "--hash", "--size"], ["-r", text], ["--add", place.tree], ["--add-fixed", "sha256", text],
@@ -158,11 +160,13 @@ import Testing
             ["store", "ls", source + "/none"], ["store", "cat", source + "/3"], ["store", "cat", source],
             ["store", "dump-path", source], ["store", "add-path", "--name", "named", place.tree],
             ["store", "add-file", place.tree + "/folder-0/0"], ["store", "verify", text],
-            ["store", "delete", inner],
+            ["store", "diff-closures", text, inner], ["why-depends", text, inner],
+            ["why-depends", "--all", text, inner], ["why-depends", text, source], ["store", "delete", inner],
         ] {
             let theirs = try place.theirs("nix", arguments)
             let ours = try place.ours("nix", arguments)
-            #expect(ours.text == theirs.text, "nix \(arguments)")
+            // Nix 2.8 ends colours also where it begins none.
+            #expect(ours.text == theirs.text.replacingOccurrences(of: "\u{1B}[0m", with: ""), "nix \(arguments)")
             #expect(ours.status == theirs.status, "nix \(arguments)")
         }
         #expect(try place.ours("nix", ["gc"]).status == 0)

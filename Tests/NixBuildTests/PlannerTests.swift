@@ -14,12 +14,17 @@ import Testing
 
         init(_ names: Set<String>) { self.names = names }
 
-        func plan(_ wanted: Set<StorePath>, into store: LocalStore) throws -> FetchPlan {
+        func plan(
+            _ wanted: Set<StorePath>, excluding excluded: Set<StorePath>, into store: LocalStore
+        ) throws -> FetchPlan {
             questions.withLock { $0.append(wanted) }
-            return FetchPlan(paths: wanted.filter { names.contains($0.name) }, downloadSize: 1, unpackedSize: 2)
+            let paths = wanted.filter { names.contains($0.name) && !excluded.contains($0) }
+            return FetchPlan(paths: paths, downloadSize: 1, unpackedSize: 2)
         }
 
-        func fetch(_ wanted: Set<StorePath>, into store: LocalStore) throws {}
+        func fetch(
+            _ wanted: Set<StorePath>, excluding excluded: Set<StorePath>, into store: LocalStore
+        ) throws -> [StorePath: StoreError] { [:] }
     }
 
     @Test func eachIsBuiltAfterWhatItNeeds() throws {

@@ -14,7 +14,9 @@ struct OutputRegistration {
     let owner: UInt32?
     /// Where the builder has put an output.
     let place: (StorePath) -> String
-    let warn: (String) -> Void
+    /// The build's temporary directory.
+    let temporary: String
+    let report: (BuildEvent) -> Void
 
     private var here: FileDescriptor { .currentDirectory }
     private var name: String { store.directory.print(path) }
@@ -29,6 +31,7 @@ struct OutputRegistration {
         case .check: try compare(infos)
         case .normal, .repair:
             for info in infos.values.sorted(by: { $0.path < $1.path }) { try move(info.path) }
+            if store.options.optimises { for info in infos.values { try store.linkEqualFiles(of: info.path) } }
             let known = try store.validPaths(among: infos.values.map(\.path))
             // All of them or none, and before anybody else sees one.
             try store.register(infos.values.filter { !known.contains($0.path) })
@@ -179,11 +182,13 @@ struct OutputRegistration {
             var text =
                 "derivation '\(name)' may not be deterministic: output "
                 + "'\(store.directory.print(info.path))' differs"
-            if settings.keepsFailed {
+            if settings.keepsFailed || settings.hooks.keepsDifferent {
                 let kept = store.layout.file(info.path) + ".check"
                 try here.removeTree(kept)
                 try Self.rename(place(info.path), to: kept)
                 text += " from '\(store.directory.print(info.path)).check'"
+                settings.hooks.differ(
+                    store.layout.file(info.path), kept, derivation: name, temporary: temporary, report: report)
             }
             throw BuildError(.notDeterministic, text)
         }

@@ -11,7 +11,7 @@ struct SandboxRoot {
     let path: String
     /// A directory beside it, for what makes the sandbox and the builder must not see.
     let bundle: String
-    let mounts: [Bind]
+    private(set) var mounts: [Bind]
     private let parent: String
     private let store: LocalStore
 
@@ -99,6 +99,9 @@ struct SandboxRoot {
         try here.writeFile(
             root + "/etc/group", "root:x:0:\nnixbld:!:\(group):\nnogroup:x:65534:\n", creating: true)
     }
+
+    /// Shows more of the machine.
+    mutating func add(_ binds: [Bind]) throws { mounts += try binds.filter { try Self.prepare($0, below: path) } }
 
     /// Makes what a mount is placed on. A symbolic link cannot be mounted, and is made again inside.
     /// - Returns: whether there is something to mount.

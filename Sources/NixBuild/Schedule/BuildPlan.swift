@@ -10,10 +10,13 @@ public enum BuildTarget: Hashable, Sendable {
 
 /// Fetches objects that others have built.
 public protocol ObjectSource: Sendable {
-    /// What of `wanted` can be had, with all that it refers to and the store lacks.
-    func plan(_ wanted: Set<StorePath>, into store: LocalStore) throws -> FetchPlan
-    /// - Throws: when something that was planned does not come.
-    func fetch(_ wanted: Set<StorePath>, into store: LocalStore) throws
+    /// What of `wanted` can be had without `excluded`, with all that it refers to and the store lacks.
+    func plan(_ wanted: Set<StorePath>, excluding excluded: Set<StorePath>, into store: LocalStore) throws -> FetchPlan
+    /// Fetches what was planned.
+    /// - Returns: what does not come, and why.
+    func fetch(
+        _ wanted: Set<StorePath>, excluding excluded: Set<StorePath>, into store: LocalStore
+    ) throws -> [StorePath: StoreError]
 }
 
 public struct FetchPlan: Sendable {
@@ -41,6 +44,26 @@ public struct BuildPlan: Sendable {
     var derivations: [StorePath: Derivation] = [:]
 
     public var isEmpty: Bool { toBuild.isEmpty && fetch.paths.isEmpty && unknown.isEmpty }
+
+    /// Each derivation after what it needs; an explicit stack, for chains may be long.
+    /// - Parameter needs: for each derivation those of the others that it needs.
+    public static func sorted(_ needs: [StorePath: Set<StorePath>]) -> [StorePath] {
+        var order: [StorePath] = []
+        var entered: Set<StorePath> = []
+        for start in needs.keys.sorted() where entered.insert(start).inserted {
+            var stack = [(start, (needs[start] ?? []).sorted()[...])]
+            while let (path, rest) = stack.last {
+                guard let next = rest.first else {
+                    order.append(path)
+                    stack.removeLast()
+                    continue
+                }
+                stack[stack.count - 1].1 = rest.dropFirst()
+                if entered.insert(next).inserted { stack.append((next, (needs[next] ?? []).sorted()[...])) }
+            }
+        }
+        return order
+    }
 }
 
 /// Works out a plan, level by level, so that each level's questions to caches are asked together.
@@ -48,12 +71,17 @@ struct Planner {
     let store: LocalStore
     let source: (any ObjectSource)?
     let settings: BuildSettings
+    /// What the source has been found not to give.
+    private let lost: Set<StorePath>
     private var plan = BuildPlan()
     /// Which outputs of which derivation have been asked for.
     private var asked: [StorePath: Set<String>] = [:]
 
-    init(store: LocalStore, source: (any ObjectSource)?, settings: BuildSettings) {
+    init(
+        store: LocalStore, source: (any ObjectSource)?, settings: BuildSettings, lost: Set<StorePath> = []
+    ) {
         self.store = store
+        self.lost = lost
         self.source = source
         self.settings = settings
     }
@@ -80,7 +108,9 @@ struct Planner {
             level = try advance(level, isTarget: isFirst)
             isFirst = false
         }
-        plan.toBuild = sorted()
+        let all = Set(plan.needs.keys)
+        plan.needs = plan.needs.mapValues { $0.intersection(all) }
+        plan.toBuild = BuildPlan.sorted(plan.needs)
         return plan
     }
 
@@ -129,7 +159,7 @@ struct Planner {
                 missing.filter { plan.derivations[$0.key]?.environment["allowSubstitutes"] != "" }.values.flatMap { $0 }
             )
             if !askable.isEmpty {
-                let found = try source.plan(askable, into: store)
+                let found = try source.plan(askable, excluding: lost, into: store)
                 available = askable.intersection(found.paths)
                 plan.fetch.paths.formUnion(found.paths)
                 plan.fetch.downloadSize += found.downloadSize
@@ -145,26 +175,5 @@ struct Planner {
             for (input, names) in derivation.inputDerivations { next.outputs[input, default: []].formUnion(names) }
         }
         return next
-    }
-
-    /// Each derivation after what it needs; an explicit stack, for chains may be long.
-    private mutating func sorted() -> [StorePath] {
-        var order: [StorePath] = []
-        var entered: Set<StorePath> = []
-        let all = Set(plan.needs.keys)
-        plan.needs = plan.needs.mapValues { $0.intersection(all) }
-        for start in plan.needs.keys.sorted() where entered.insert(start).inserted {
-            var stack = [(start, (plan.needs[start] ?? []).sorted()[...])]
-            while let (path, rest) = stack.last {
-                guard let next = rest.first else {
-                    order.append(path)
-                    stack.removeLast()
-                    continue
-                }
-                stack[stack.count - 1].1 = rest.dropFirst()
-                if entered.insert(next).inserted { stack.append((next, (plan.needs[next] ?? []).sorted()[...])) }
-            }
-        }
-        return order
     }
 }

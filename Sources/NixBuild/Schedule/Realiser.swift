@@ -23,21 +23,24 @@ public struct Realiser: Sendable {
     }
 
     /// What `realise` would do.
-    public func plan(_ targets: [BuildTarget]) throws -> BuildPlan {
-        var planner = Planner(store: store, source: source, settings: settings)
+    public func plan(_ targets: [BuildTarget]) throws -> BuildPlan { try plan(targets, without: []) }
+
+    /// - Parameter lost: what the source is known not to give.
+    private func plan(_ targets: [BuildTarget], without lost: Set<StorePath>) throws -> BuildPlan {
+        var planner = Planner(store: store, source: source, settings: settings, lost: lost)
         return try planner.run(targets)
     }
 
     /// - Throws: `BuildError`; with `keepsGoing` after everything else is built.
     public func realise(_ targets: [BuildTarget]) throws {
-        let plan = try plan(targets)
+        var plan = try plan(targets)
         onPlan(plan)
         if let path = plan.unknown.min() {
             throw BuildError(
-                .failed,
+                .cannotBuild,
                 "path '\(store.directory.print(path))' is required, but it is not valid, and nothing makes or has it")
         }
-        if !plan.fetch.paths.isEmpty, let source { try source.fetch(plan.fetch.paths, into: store) }
+        try fetch(&plan, targets)
         guard !plan.toBuild.isEmpty else { return }
         guard settings.maxJobs > 0 else {
             throw BuildError(
@@ -48,17 +51,50 @@ public struct Realiser: Sendable {
         try build(plan, targets)
     }
 
+    /// Fetches what the plan wants fetched. What does not come is planned to be built instead, as far as the settings
+    /// allow.
+    private func fetch(_ plan: inout BuildPlan, _ targets: [BuildTarget]) throws {
+        guard let source else { return }
+        var lost: [StorePath: StoreError] = [:]
+        while !plan.fetch.paths.isEmpty {
+            let failures = try source.fetch(plan.fetch.paths, excluding: Set(lost.keys), into: store)
+            if failures.isEmpty { return }
+            lost.merge(failures) { first, _ in first }
+            let known = Set(plan.toBuild)
+            plan = try self.plan(targets, without: Set(lost.keys))
+            if let path = plan.unknown.min() {
+                throw lost[path] ?? failures.min { $0.key < $1.key }?.value
+                    ?? StoreError(.notFound, "no binary cache has '\(store.directory.print(path))' any more")
+            }
+            // That an archive is gone is nobody's failure: caches are cleaned, too.
+            let isGone = failures.values.allSatisfy { if case .notFound = $0.code { true } else { false } }
+            guard !settings.fallsBack, !isGone, let path = plan.toBuild.last(where: { !known.contains($0) }) else {
+                continue
+            }
+            throw BuildError(
+                .fetchFailed,
+                "some substitutes for the outputs of derivation '\(store.directory.print(path))' failed (usually "
+                    + "happens due to networking issues); try '--fallback' to build derivation from source")
+        }
+    }
+
     /// Threads' common knowledge.
     private final class Progress: Sendable {
         struct State {
             var failed: [StorePath: BuildError] = [:]
             /// In the order in which it happened.
             var first: BuildError?
+            var hookFailed: Bool { failed.values.contains { $0.code == .hookFailed } }
+            /// Whether nothing more is to be built, and what is being built is to end.
+            func isOver(_ settings: BuildSettings) -> Bool {
+                !settings.keepsGoing && first != nil || hookFailed
+            }
         }
         let state = Mutex(State())
     }
 
     private func build(_ plan: BuildPlan, _ targets: [BuildTarget]) throws {
+        TemporaryDirectory.removeAbandoned(in: store.layout)
         let progress = Progress()
         let (needs, derivations) = (plan.needs, plan.derivations)
         // A schedule runs work for objects that refer to each other, which these do.
@@ -69,9 +105,10 @@ public struct Realiser: Sendable {
         try Schedule(jobs).run(parallelism: settings.maxJobs) { job in
             let path = job.path
             let failedInputs = progress.state.withLock { state in
-                job.references.filter { state.failed[$0] != nil }.count
+                // A program's failure has nothing to do with the inputs.
+                state.hookFailed ? 0 : job.references.filter { state.failed[$0] != nil }.count
             }
-            let isOver = !settings.keepsGoing && progress.state.withLock { $0.first != nil }
+            let isOver = progress.state.withLock { $0.isOver(settings) }
             do {
                 if failedInputs > 0 {
                     throw BuildError(
@@ -86,7 +123,7 @@ public struct Realiser: Sendable {
                 guard let derivation = derivations[path] else { return }
                 try DerivationBuild(
                     path: path, derivation: derivation, store: store, settings: settings(for: path, targets),
-                    isCancelled: { !settings.keepsGoing && progress.state.withLock { $0.first != nil } },
+                    isCancelled: { progress.state.withLock { $0.isOver(settings) } },
                     report: onEvent
                 ).run()
             } catch {
@@ -102,6 +139,7 @@ public struct Realiser: Sendable {
         guard let first = progress.state.withLock({ $0.first }) else { return }
         // What was asked for and did not come: with one target its own reason, else which.
         let failed = progress.state.withLock { $0.failed }
+        if let hook = failed.values.first(where: { $0.code == .hookFailed }) { throw hook }
         let wanted = targets.compactMap { target -> StorePath? in
             if case .outputs(let path, _) = target { return path }
             return nil

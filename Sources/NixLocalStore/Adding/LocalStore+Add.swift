@@ -101,10 +101,7 @@ extension LocalStore {
                 do {
                     let info = try body(target)
                     if isThere { try exchange(target, with: file) }
-                    if options.optimises {
-                        var result = OptimiseResult()
-                        try optimise(file, &result)
-                    }
+                    if options.optimises { try linkEqualFiles(of: path) }
                     try register([info], derivations: derivation.map { [path: $0] } ?? [:])
                 } catch {
                     try? here.removeTree(target)

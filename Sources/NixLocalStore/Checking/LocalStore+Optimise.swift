@@ -22,6 +22,12 @@ extension LocalStore {
         return result
     }
 
+    /// The same of one object, valid or about to be, which somebody keeps.
+    public func linkEqualFiles(of path: StorePath) throws {
+        var result = OptimiseResult()
+        try optimise(layout.file(path), &result)
+    }
+
     /// The same of one object's files.
     func optimise(_ file: String, _ result: inout OptimiseResult) throws {
         do throws(KernelError) { try linkEqual(file, isRoot: true, &result) } catch {

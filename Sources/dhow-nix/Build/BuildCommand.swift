@@ -49,7 +49,7 @@ struct BuildCommand {
         case "--no-link": link = nil
         case "--print-out-paths": printsPaths = true
         case "--json": printsJSON = true
-        case "--print-build-logs", "-L": showsLogs = true
+        case "--print-build-logs", "-L": (showsLogs, settings.showsProgress) = (true, false)
         case "--dry-run": isDryRun = true
         case "--rebuild": mode = .check
         case "--repair": mode = .repair

@@ -39,6 +39,22 @@ extension BuildSession {
         }
     }
 
+    /// The object that a word of the command line names.
+    func object(_ word: String) throws -> StorePath {
+        switch builder {
+        case .local(let store, _): try StoreSession(store).object(word)
+        case .daemon: try StoreSettings(LocalHost()).path(word)
+        }
+    }
+
+    /// What is neither valid nor to be had.
+    func unknown(of targets: [BuildTarget]) throws -> Set<StorePath> {
+        switch builder {
+        case .local(_, let realiser): try realiser.plan(targets).unknown
+        case .daemon(let daemon): try daemon.missing(for: names(targets, daemon)).unknown
+        }
+    }
+
     func addRoot(_ link: String, to path: StorePath) throws {
         switch builder {
         case .local(let store, _): try store.addRoot(link, to: path)

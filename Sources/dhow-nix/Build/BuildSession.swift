@@ -17,12 +17,16 @@ struct BuildSession {
     let builder: Builder
     let directory: StoreDirectory
     private let reported = ReportedFailures()
+    private let showsProgress: Bool
+    private let mode: BuildSettings.Mode
 
     /// - Parameters:
     ///   - showsLogs: whether what builders write goes to standard error.
     ///   - mode: what becomes of what is valid already.
     init(_ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool) throws {
         let host = LocalHost()
+        showsProgress = settings.showsProgress
+        self.mode = mode
         if let daemon = try Self.daemon(settings, host) {
             builder = .daemon(daemon)
             directory = daemon.directory
@@ -35,6 +39,8 @@ struct BuildSession {
     }
 
     init(_ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool) throws {
+        showsProgress = settings.showsProgress
+        self.mode = mode
         builder = .local(
             store, try Self.realiser(store, settings, mode: mode, showsLogs: showsLogs, reported))
         directory = store.directory
@@ -75,35 +81,55 @@ struct BuildSession {
         switch builder {
         case .local(_, var realiser):
             let directory = directory
-            if !quiet, realiser.settings.mode == .normal {
-                realiser.onPlan = { PlanReport($0, in: directory).write(isDryRun: false) }
+            let isTold = !quiet && realiser.settings.mode == .normal
+            realiser.onPlan = { plan in
+                ProgressLine.shared.show(plan)
+                if isTold { PlanReport(plan, in: directory).write() }
             }
-            do { try realiser.realise(targets) } catch let error as BuildError {
+            do {
+                try ProgressLine.during(showsProgress) { try realiser.realise(targets) }
+            } catch let error as BuildError {
                 throw BuildFailure(error: error, isReported: reported.contains(error.reason))
             }
         case .daemon(let daemon):
-            try daemon.build(
-                targets.map { target in
-                    switch target {
-                    case .object(let path): directory.print(path)
-                    case .outputs(let path, let names): daemon.target(path, outputs: Array(names))
-                    }
-                })
+            let mode: DaemonBuildMode =
+                switch mode {
+                case .normal: .normal
+                case .check: .check
+                case .repair: .repair
+                }
+            try daemon.build(names(targets, daemon), mode: mode)
         }
     }
 
     /// Says what making targets valid would take.
     func showPlan(_ targets: [BuildTarget]) throws {
-        guard case .local(_, let realiser) = builder else {
-            throw UsageError("'--dry-run' is not supported with a Nix daemon")
+        switch builder {
+        case .local(_, let realiser):
+            PlanReport(try realiser.plan(targets), in: directory).write()
+        case .daemon(let daemon):
+            let missing = try daemon.missing(for: names(targets, daemon))
+            try PlanReport(missing, of: daemon).write()
         }
-        PlanReport(try realiser.plan(targets), in: directory).write(isDryRun: true)
+    }
+
+    /// Targets as a daemon is told them.
+    func names(_ targets: [BuildTarget], _ daemon: DaemonStore) -> [String] {
+        targets.map { target in
+            switch target {
+            case .object(let path): directory.print(path)
+            case .outputs(let path, let names): daemon.target(path, outputs: Array(names))
+            }
+        }
     }
 
     private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool) {
+        if case .line = event, showsLogs {} else { ProgressLine.shared.show(event) }
         switch event {
         case .waiting(let path): say("waiting for lock on '\(directory.print(path))'")
         case .building(let path, let mode):
+            // The line says so.
+            guard showsLogs || !ProgressLine.shared.isShown else { return }
             let verb =
                 switch mode {
                 case .normal: "building"
@@ -114,6 +140,9 @@ struct BuildSession {
         case .line(_, let bytes): if showsLogs { Output.error.write(bytes + [0x0A]) }
         case .built: break
         case .warning(let text): say("warning: " + text)
+        case .note(let text): say(text)
+        case .hookLine(_, let bytes):
+            if showsLogs { Output.error.write(Array("post-build-hook: ".utf8) + bytes + [0x0A]) }
         case .kept(_, let place): say("note: keeping build directory '\(place)'")
         case .failed(_, let error): say("error: \(error.reason)")
         }
@@ -135,40 +164,4 @@ private final class ReportedFailures: Sendable {
 
     func insert(_ reason: String) { reasons.withLock { _ = $0.insert(reason) } }
     func contains(_ reason: String) -> Bool { reasons.withLock { $0.contains(reason) } }
-}
-
-/// What will be, or would be, built and fetched, in Nix's words.
-struct PlanReport {
-    private let plan: BuildPlan
-    private let directory: StoreDirectory
-
-    init(_ plan: BuildPlan, in directory: StoreDirectory) {
-        self.plan = plan
-        self.directory = directory
-    }
-
-    func write(isDryRun: Bool) {
-        var text = ""
-        if !plan.toBuild.isEmpty {
-            text +=
-                plan.toBuild.count == 1
-                ? "this derivation will be built:\n" : "these \(plan.toBuild.count) derivations will be built:\n"
-            for path in plan.toBuild { text += "  \(directory.print(path))\n" }
-        }
-        let paths = plan.fetch.paths
-        if !paths.isEmpty {
-            let sizes =
-                "(\(StoreSession.mebibytes(Int64(clamping: plan.fetch.downloadSize))) download, "
-                + "\(StoreSession.mebibytes(Int64(clamping: plan.fetch.unpackedSize))) unpacked)"
-            text +=
-                paths.count == 1
-                ? "this path will be fetched \(sizes):\n" : "these \(paths.count) paths will be fetched \(sizes):\n"
-            for path in paths.sorted() { text += "  \(directory.print(path))\n" }
-        }
-        if isDryRun, !plan.unknown.isEmpty {
-            text += "don't know how to build these paths:\n"
-            for path in plan.unknown.sorted() { text += "  \(directory.print(path))\n" }
-        }
-        Output.error.write(text)
-    }
 }

@@ -44,7 +44,12 @@ final class CacheSource: ObjectSource {
             let directory = store.directory
             let report = TransferReport("from", "a binary cache")
             substituter.onEvent = { event in
-                if case .began = event { report.show(event, in: directory) }
+                if case .planned = event {
+                    // What will be fetched has been said.
+                    ProgressLine.shared.show(event)
+                } else {
+                    report.show(event, in: directory)
+                }
             }
             opened = substituter
             return substituter
@@ -53,15 +58,28 @@ final class CacheSource: ObjectSource {
 
     @Sendable private static func warn(_ text: String) { Output.error.write("warning: \(text)\n") }
 
-    func plan(_ wanted: Set<StorePath>, into store: LocalStore) throws -> FetchPlan {
-        let substituter = try substituter(for: store)
+    func plan(
+        _ wanted: Set<StorePath>, excluding excluded: Set<StorePath>, into store: LocalStore
+    ) throws -> FetchPlan {
+        var substituter = try substituter(for: store)
+        substituter.excluded = excluded
         guard !substituter.caches.isEmpty else { return FetchPlan() }
         let plan = try substituter.plan(wanted, into: store)
         return FetchPlan(
             paths: Set(plan.toFetch.keys), downloadSize: plan.downloadSize, unpackedSize: plan.narSize)
     }
 
-    func fetch(_ wanted: Set<StorePath>, into store: LocalStore) throws {
-        try substituter(for: store).substitute(wanted, into: store)
+    func fetch(
+        _ wanted: Set<StorePath>, excluding excluded: Set<StorePath>, into store: LocalStore
+    ) throws -> [StorePath: StoreError] {
+        var substituter = try substituter(for: store)
+        substituter.excluded = excluded
+        return try substituter.fetchAll(wanted, into: store)
+    }
+
+    /// Fetches an object that the store has, but damaged.
+    /// - Returns: why it does not come.
+    func fetchAgain(_ path: StorePath, into store: LocalStore) throws -> StoreError? {
+        try substituter(for: store).fetchAll([path], into: RepairedStore(store: store, path: path))[path]
     }
 }

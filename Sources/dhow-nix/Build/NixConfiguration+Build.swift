@@ -33,6 +33,17 @@ extension NixConfiguration {
         build.extraPlatforms = Set(extraPlatforms)
         build.systemFeatures = Set(systemFeatures)
         build.buildUsersGroup = buildUsersGroup
+        build.fallsBack = fallsBack
+        build.hooks.beforeBuild = preBuildHook
+        build.hooks.afterBuild = postBuildHook
+        build.hooks.onDifference = diffHook
+        build.hooks.keepsDifferent = runsDiffHook
+        if postBuildHook != nil {
+            let told = ["DRV_PATH", "OUT_PATHS", "NIX_CONFIG"]
+            build.hooks.environment =
+                host.environmentList.filter { entry in !told.contains { entry.hasPrefix($0 + "=") } }
+                + ["NIX_CONFIG=" + self.text]
+        }
         build.runtime = Self.runtime(host)
         build.environment = { LocalHost().environment($0) }
         return build

@@ -5,29 +5,24 @@ import NixStore
 
 // Operations that bring objects in and out.
 extension NixStoreCommand {
-    func realise(_ session: StoreSession) throws {
+    func realise(_ builder: BuildSession) throws {
         var targets: [BuildTarget] = []
-        var results: [(derivation: StorePath?, names: [String])] = []
+        var results: [(path: StorePath, names: [String])] = []
         for word in words {
             let (name, outputs) = BuildTargets.split(word)
-            let path = try session.object(name)
+            let path = try builder.object(name)
             targets.append(path.isDerivation ? .outputs(path, Set(outputs ?? [])) : .object(path))
             results.append((path, outputs ?? []))
         }
-        let mode: BuildSettings.Mode =
-            flags.contains("--check") ? .check : flags.contains("--repair") ? .repair : .normal
-        let builder = try BuildSession(
-            session.store, settings, mode: mode, showsLogs: !flags.contains("--no-build-output"))
         if flags.contains("--dry-run") { return try builder.showPlan(targets) }
-        if flags.contains("--ignore-unknown"), case .local(_, let realiser) = builder.builder {
-            let unknown = try realiser.plan(targets).unknown
+        if flags.contains("--ignore-unknown") {
+            let unknown = try builder.unknown(of: targets)
             targets.removeAll { if case .object(let path) = $0 { unknown.contains(path) } else { false } }
-            results.removeAll { $0.derivation.map(unknown.contains) ?? false }
+            results.removeAll { unknown.contains($0.path) }
         }
         try builder.realise(targets)
         var paths: [(path: StorePath, output: String)] = []
         for (path, names) in results {
-            guard let path else { continue }
             guard path.isDerivation else {
                 paths.append((path, "out"))
                 continue
@@ -37,11 +32,17 @@ extension NixStoreCommand {
                 if let output = outputs[name] { paths.append((output, name)) }
             }
         }
-        guard let root = values["--add-root"] else { return session.print(paths.map(\.path)) }
+        guard let root = values["--add-root"] else {
+            if !flags.contains("--no-gc-warning"), !paths.isEmpty {
+                StoreSession.say(
+                    "warning: you did not specify '--add-root'; the result might be removed by the garbage collector")
+            }
+            return Output.standard.write(paths.map { builder.directory.print($0.path) + "\n" }.joined())
+        }
         let base = try StoreSession.absolute(root)
         for (index, (path, output)) in paths.enumerated() {
             let link = (index == 0 ? base : "\(base)-\(index + 1)") + (output == "out" ? "" : "-" + output)
-            try session.store.addRoot(link, to: path)
+            try builder.addRoot(link, to: path)
             Output.standard.write(link + "\n")
         }
     }

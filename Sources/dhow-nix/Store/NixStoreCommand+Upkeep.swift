@@ -99,14 +99,11 @@ extension NixStoreCommand {
         if !isSound { throw Quiet() }
     }
 
-    func repairPaths(_ session: StoreSession) throws {
+    func repairPaths(_ session: StoreSession) throws { try Self.repair(words, session) }
+
+    static func repair(_ words: [String], _ session: StoreSession) throws {
         for path in try words.map(session.object) {
-            guard let repair = session.store.options.repairs else {
-                throw StoreError(
-                    .notValid,
-                    "cannot repair path '\(session.directory.print(path))': no binary cache is configured")
-            }
-            try repair(path, session.store)
+            try session.store.options.repairs?(path, session.store)
         }
     }
 

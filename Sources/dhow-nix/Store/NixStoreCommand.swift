@@ -1,3 +1,4 @@
+import NixBuild
 import NixLanguage
 import NixLocalStore
 import NixStore
@@ -10,7 +11,7 @@ struct NixStoreCommand {
         Operations:
           -r, --realise           make sure that paths are valid
           -q, --query             --outputs, -R --requisites, --references, --referrers, --referrers-closure,
-                                  -d --deriver, --valid-derivers, --graph, --tree, -b --binding NAME, --hash, --size,
+                                  -d --deriver, --valid-derivers, --graph, --graphml, --tree, --resolve, -b --binding NAME, --hash, --size,
                                   --roots; with --include-outputs, -u --use-output
           -A, --add               add files
           --add-fixed ALGORITHM   add fixed outputs (--recursive); --print-fixed-path ALGORITHM HASH NAME
@@ -50,12 +51,12 @@ struct NixStoreCommand {
     ]
     private static let queries: Set<String> = [
         "--outputs", "--requisites", "--references", "--referrers", "--referrers-closure", "--deriver",
-        "--valid-derivers", "--graph", "--tree", "--binding", "--hash", "--size", "--roots",
+        "--valid-derivers", "--graph", "--graphml", "--resolve", "--tree", "--binding", "--hash", "--size", "--roots",
     ]
     private static let plainFlags: Set<String> = [
         "--include-outputs", "--use-output", "--force-realise", "--recursive", "--ignore-liveness", "--print-roots",
         "--print-live", "--print-dead", "--check-contents", "--repair", "--hash-given", "--reregister", "--indirect",
-        "--dry-run", "--ignore-unknown", "--check", "--no-build-output",
+        "--dry-run", "--ignore-unknown", "--check", "--no-build-output", "--no-gc-warning",
     ]
     private static let valued: Set<String> = ["--binding", "--max-freed", "--add-root", "--flat"]
 
@@ -96,11 +97,15 @@ struct NixStoreCommand {
         case "--dump": return try dump()
         case "--restore": return try restore()
         case "--print-fixed-path": return try printFixedPath()
+        case "--realise":
+            let mode: BuildSettings.Mode =
+                flags.contains("--check") ? .check : flags.contains("--repair") ? .repair : .normal
+            return try realise(
+                BuildSession(settings, mode: mode, showsLogs: !flags.contains("--no-build-output")))
         default: break
         }
         let session = try StoreSession(settings)
         switch operation {
-        case "--realise": try realise(session)
         case "--query": try NixStoreQuery(command: self, session: session).run()
         case "--add": try add(session)
         case "--add-fixed": try addFixed(session)

@@ -35,6 +35,8 @@ struct NixStoreQuery {
             var printed: Set<StorePath> = []
             for path in objects { try printTree(path, first: "", tail: "", &printed) }
         case "--graph": try printGraph(Set(used(objects)))
+        case "--graphml": try printGraphML(Set(used(objects)))
+        case "--resolve": session.print(objects)
         case "--roots": try printRoots(objects)
         default: break
         }
@@ -63,6 +65,9 @@ struct NixStoreQuery {
 
     private func printBinding(_ path: StorePath) throws {
         let name = command.values["--binding"] ?? ""
+        // Of an object, the derivation that made it.
+        let deriver = path.isDerivation ? nil : try store.requireInfo(of: path).deriver
+        let path = deriver ?? path
         let derivation = try store.derivation(at: path)
         guard let value = derivation.environment[ByteString(name)] else {
             throw StoreError(
@@ -117,5 +122,45 @@ struct NixStoreQuery {
             }
         }
         Output.standard.write("}\n")
+    }
+
+    /// Objects and what they refer to, in the graph language of yEd and others.
+    private func printGraphML(_ roots: Set<StorePath>) throws {
+        Output.standard.write(
+            """
+            <?xml version='1.0' encoding='utf-8'?>
+            <graphml xmlns='http://graphml.graphdrawing.org/xmlns'
+                xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'
+                xsi:schemaLocation='http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd'>
+            <key id='narSize' for='node' attr.name='narSize' attr.type='int'/>\
+            <key id='name' for='node' attr.name='name' attr.type='string'/>\
+            <key id='type' for='node' attr.name='type' attr.type='string'/>\
+            <graph id='G' edgedefault='directed'>
+
+            """)
+        var pending = roots
+        var done: Set<StorePath> = []
+        while let path = pending.min() {
+            pending.remove(path)
+            guard done.insert(path).inserted else { continue }
+            let info = try store.requireInfo(of: path)
+            // Nix's idea of a name: what stands before the first dash, with it.
+            let dash = path.name.utf8.firstIndex(of: UInt8(ascii: "-"))
+            let name = dash.map { path.name[...$0] } ?? ""
+            Output.standard.write(
+                """
+                  <node id="\(path)">
+                    <data key="narSize">\(info.narSize)</data>
+                    <data key="name">\(name)</data>
+                    <data key="type">\(path.isDerivation ? "derivation" : "output-path")</data>
+                  </node>
+
+                """)
+            for reference in info.references.sorted() where reference != path {
+                pending.insert(reference)
+                Output.standard.write("  <edge source=\"\(path)\" target=\"\(reference)\"/>\n")
+            }
+        }
+        Output.standard.write("</graph>\n</graphml>\n")
     }
 }

@@ -55,6 +55,8 @@ extension Settings {
     var storeOptions: LocalStore.Options {
         var options = LocalStore.Options()
         options.optimises = configuration.optimisesAutomatically
+        let repair = Repair(configuration: configuration)
+        options.repairs = { path, store in try repair.run(path, in: store) }
         return options
     }
 }

@@ -12,6 +12,10 @@ struct StoreCommand {
           cat PATH                  print a file of an object
           add-file, add-path [--name NAME] PATH
                                     add a file, or a tree
+          add [--name NAME] [--mode nar|flat] PATH
+                                    the same: a tree, or with flat a file
+          diff-closures PATH PATH   print which packages two objects need are others
+          repair PATH...            make damaged objects again
           dump-path PATH            write an object's archive
           delete [--ignore-liveness] PATH...
                                     delete objects that nothing keeps
@@ -58,6 +62,8 @@ struct StoreCommand {
             flags.insert(flag)
         } else if option == "--name" || option == "-n" {
             values["--name"] = try rest.value(of: option)
+        } else if option == "--mode" {
+            values[option] = try rest.value(of: option)
         } else {
             guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
         }
@@ -80,6 +86,14 @@ struct StoreCommand {
                 let path = try session.object(try one())
                 try StoreSession.stream { sink in try session.store.archive(of: path, to: sink) }
             }
+        case "add": try add(mode())
+        case "diff-closures":
+            guard words.count == 2 else { throw UsageError("'diff-closures' takes two paths") }
+            let session = try StoreSession(settings)
+            let paths = try words.map(session.object)
+            let difference = try ClosureDifference(from: paths[0], to: paths[1], in: session.store)
+            Output.standard.write(difference.lines(colours: Output.standard.isTerminal).joined())
+        case "repair": try NixStoreCommand.repair(words, try StoreSession(settings))
         case "add-file", "add-path": try add(verb == "add-file" ? .flat : .recursive)
         case "delete":
             let session = try StoreSession(settings)
@@ -99,6 +113,15 @@ struct StoreCommand {
             Output.standard.write(lines.sorted().joined())
         default:
             throw UsageError("'\(verb)' is not a command of 'store'")
+        }
+    }
+
+    /// How `add` takes a file.
+    private func mode() throws(UsageError) -> IngestionMethod {
+        switch values["--mode"] ?? "nar" {
+        case "nar": return .recursive
+        case "flat": return .flat
+        case let other: throw UsageError("'\(other)' is not a mode of 'add'; write 'nar' or 'flat'")
         }
     }
 

@@ -14,8 +14,10 @@ struct StoreSession {
 
     var directory: StoreDirectory { store.directory }
 
-    init(_ settings: Settings, options: LocalStore.Options = LocalStore.Options()) throws {
-        store = try LocalStore(try settings.layout(), options: options)
+    init(_ store: LocalStore) { self.store = store }
+
+    init(_ settings: Settings, options: LocalStore.Options? = nil) throws {
+        store = try LocalStore(try settings.layout(), options: options ?? settings.storeOptions)
     }
 
     /// The object that an argument names: a path in the store, a path below one, or a link that leads there.
