@@ -1,6 +1,5 @@
+import NixLanguage
 import Testing
-
-@testable import NixLanguage
 
 /// The order of packages, as the C++ library's `std::sort` leaves it; the expected places are a program's that calls it.
 @Suite struct PackageOrderTests {

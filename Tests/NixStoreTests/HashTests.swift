@@ -1,6 +1,5 @@
+import NixStore
 import Testing
-
-@testable import NixStore
 
 @Suite struct HashTests {
     /// The digest of nothing, in every form, as `nix hash` prints it.

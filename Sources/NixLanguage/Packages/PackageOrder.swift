@@ -3,7 +3,7 @@
 /// Of packages that have the same name, `nix-env` leaves the order to the C++ library's `std::sort`, which is not
 /// stable. What scripts compare is the whole output, so the same steps are taken here: quicksort around the median of
 /// the second, the middle and the last element until at most `threshold` are left, and one insertion sort over all.
-enum PackageOrder {
+package enum PackageOrder {
     private static let threshold = 16
 
     static func sorted(_ packages: [Package]) -> [Package] {
@@ -13,7 +13,7 @@ enum PackageOrder {
     }
 
     /// The places of `keys` in order.
-    static func order(of keys: [[UInt8]]) -> [Int] {
+    package static func order(of keys: [[UInt8]]) -> [Int] {
         var places = Array(keys.indices)
         func isBefore(_ left: Int, _ right: Int) -> Bool { keys[left].lexicographicallyPrecedes(keys[right]) }
 

@@ -13,7 +13,7 @@ import Musl
 ///
 /// `@unchecked Sendable`: `filled`, `free` and `isComplete` are touched only under `condition`'s lock; `stream` only by
 /// the caller before the thread starts and after it was joined, and by the thread in between; the rest by the caller.
-final class OverlappedHash: @unchecked Sendable {
+package final class OverlappedHash: @unchecked Sendable {
     /// Two that wait, one that is hashed and one that is filled.
     private static let pieces = 4
     /// Small enough that what was read is still near the processor when it is hashed.
@@ -25,7 +25,7 @@ final class OverlappedHash: @unchecked Sendable {
     private var buffer: Piece
     private var thread: pthread_t?
     /// How many bytes there have been.
-    private(set) var count: UInt64 = 0
+    package private(set) var count: UInt64 = 0
 
     private let condition = Condition()
     private var filled: [Piece] = []
@@ -42,7 +42,7 @@ final class OverlappedHash: @unchecked Sendable {
         var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
     }
 
-    init(_ algorithm: HashAlgorithm) {
+    package init(_ algorithm: HashAlgorithm) {
         stream = HashStream(algorithm)
         buffer = Piece()
     }
@@ -51,7 +51,7 @@ final class OverlappedHash: @unchecked Sendable {
         for piece in [buffer] + filled + free { piece.memory.deallocate() }
     }
 
-    func update(_ bytes: UnsafeRawBufferPointer) {
+    package func update(_ bytes: UnsafeRawBufferPointer) {
         count += UInt64(bytes.count)
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -101,7 +101,7 @@ final class OverlappedHash: @unchecked Sendable {
     }
 
     /// Waits for the thread.
-    func end() {
+    package func end() {
         guard let thread else { return }
         condition.locked {
             isComplete = true
@@ -112,7 +112,7 @@ final class OverlappedHash: @unchecked Sendable {
     }
 
     /// The hash of everything.
-    func finish() -> Hash {
+    package func finish() -> Hash {
         end()
         stream.update(buffer.bytes)
         buffer.count = 0
