@@ -84,7 +84,7 @@ let package = Package(
             sources: [
                 "BinaryCache/CacheInfo.swift", "BinaryCache/KeyValueText.swift", "BinaryCache/NarInfo.swift",
                 "ByteString.swift", "Daemon/DaemonEvent.swift", "Daemon/DaemonWire.swift", "Derivation", "Hash", "NAR",
-                "Paths", "Store", "StoreError.swift",
+                "Paths", "Store", "StoreError.swift", "Transfer/Condition.swift", "Transfer/Threads.swift",
             ]),
         module("NixLanguage", ["NixStore", "CNixSupport", "TOML"]),
 

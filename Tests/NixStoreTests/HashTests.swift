@@ -48,3 +48,60 @@ import Testing
         }
     }
 }
+
+/// Long runs of bytes are hashed on a thread of their own; the hash is the same.
+@Suite struct OverlappedHashTests {
+    /// Bytes in which no two stretches are alike.
+    private static func bytes(_ count: Int) -> [UInt8] {
+        var state: UInt64 = 1
+        return (0..<count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return UInt8(truncatingIfNeeded: state >> 56)
+        }
+    }
+
+    @Test(arguments: [0, 1, 131_071, 131_072, 131_073, 4 << 20, (4 << 20) + 1, 6_000_001])
+    func anyLengthInAnyPieces(_ count: Int) throws {
+        let bytes = Self.bytes(count)
+        for size in [count + 1, 70_001, 262_144] {
+            let hashing = OverlappedHash(.sha256)
+            defer { hashing.end() }
+            for start in stride(from: 0, to: count, by: size) {
+                bytes[start..<min(start + size, count)].withUnsafeBytes { hashing.update($0) }
+            }
+            #expect(hashing.finish() == Hash(.sha256, of: bytes))
+            #expect(hashing.count == UInt64(count))
+        }
+    }
+
+    @Test(arguments: HashAlgorithm.allCases) func archivesOfLargeTrees(_ algorithm: HashAlgorithm) throws {
+        let large = Self.bytes(5_000_003)
+        let tree = TreeSource(
+            root: .directory([
+                "a": .file(large, isExecutable: true), "b": .link("a"), "c": .file([1], isExecutable: false),
+            ]))
+        var archive: [UInt8] = []
+        try NARWriter(source: tree) { archive += $0 }.write("/")
+        let (hash, size) = try Hash.andSize(algorithm, archiveOf: "/", in: tree)
+        #expect(hash == Hash(algorithm, of: archive))
+        #expect(size == UInt64(archive.count))
+    }
+
+    /// What reads fails in the middle, with the thread at work.
+    @Test func aReaderThatFails() throws {
+        struct Gone: Error {}
+        struct Failing: NARSource {
+            func kind(of path: ByteString) -> FileKind { .regular }
+            func isExecutable(_ path: ByteString) -> Bool { false }
+            func target(ofLink path: ByteString) -> [UInt8] { [] }
+            func names(in path: ByteString) -> [ByteString] { [] }
+            func read(_ path: ByteString, size: (UInt64) -> Void, body: (UnsafeRawBufferPointer) -> Void) throws {
+                size(1 << 30)
+                let bytes = [UInt8](repeating: 7, count: 5 << 20)
+                bytes.withUnsafeBytes(body)
+                throw Gone()
+            }
+        }
+        #expect(throws: Gone.self) { try Hash(.sha256, archiveOf: "/x", in: Failing()) }
+    }
+}

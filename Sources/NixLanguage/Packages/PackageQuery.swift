@@ -59,24 +59,23 @@ public struct PackageQuery {
         if let system { packages = try packages.filter { try $0.system() == system } }
         if !selectors.isEmpty {
             let selectors = try selectors.map { try PackageSelector($0, evaluator) }
-            var isMet = Array(repeating: false, count: selectors.count)
-            packages = try packages.filter { package in
-                var isChosen = false
-                for (index, selector) in selectors.enumerated() where try selector.matches(package) {
-                    isMet[index] = true
-                    isChosen = true
+            // Selector by selector, as far as that matters for packages of the same name.
+            var isChosen = Array(repeating: false, count: packages.count)
+            var chosen: [Package] = []
+            for selector in selectors {
+                var isMet = false
+                for (index, package) in packages.enumerated() where try selector.matches(package) {
+                    isMet = true
+                    if !isChosen[index] { chosen.append(package) }
+                    isChosen[index] = true
                 }
-                return isChosen
+                guard isMet else {
+                    throw EvaluationError(.evaluation, "selector '\(selector.text)' matches no derivations")
+                }
             }
-            if let unmet = isMet.firstIndex(of: false) {
-                throw EvaluationError(.usage, "selector '\(selectors[unmet].text)' matches no derivations")
-            }
+            packages = chosen
         }
-        func folded(_ text: Text) -> [UInt8] { text.bytes.map { 0x41...0x5A ~= $0 ? $0 | 0x20 : $0 } }
-        return packages.map { (folded($0.name), $0) }.enumerated().sorted { left, right in
-            if left.element.0 == right.element.0 { return left.offset < right.offset }
-            return left.element.0.lexicographicallyPrecedes(right.element.0)
-        }.map(\.element.1)
+        return PackageOrder.sorted(packages)
     }
 }
 
