@@ -128,7 +128,10 @@ import Testing
         #expect(try connects(from: host.namespace, to: target, 80))
         try host.publish(PublishedPort(.tcp, host: .v4(.any), 8080, to: target, 80), on: network)
         #expect(try connects(from: a.namespace, to: TestHost.hostAddress4, 8080))
-        guard case .v4(let source)? = a.address4, case .v4(let linked) = target else { return Issue.record("no IPv4") }
+        guard case .v4(let source)? = a.address4, case .v4(let linked) = target else {
+            Issue.record("no IPv4")
+            return
+        }
         try host.namespace.run { try host.firewall.link { [LinkedPort(from: source, to: linked, .tcp, 80)] } }
         #expect(try connects(from: a.namespace, to: target, 80))
         let other = try b.listen(81)
