@@ -134,7 +134,7 @@ public final class DataRoot: Sendable {
         switch wanted ?? used.flatMap(SnapshotDriverName.init(rawValue:)) {
         case .vfs: return VFSDriver()
         case let name:
-            let driver = try OverlayDriver("\(path)/layers/overlay2")
+            var driver = try OverlayDriver("\(path)/layers/overlay2")
             let scratch = "\(path)/layers/temp/\(Context.shortName())"
             defer { try? FileDescriptor.currentDirectory.removeTree(scratch) }
             do {

@@ -106,6 +106,25 @@ import Testing
         #expect(output.status == 4, "\(output)")
     }
 
+    @Test func whatRemovesItselfIsNotWrittenOut() throws {
+        try daemon.check("run", "-d", "--rm", "--name", "brief", "--network", "none", Images.busybox, "sleep", "1000")
+        try daemon.check("run", "-d", "--name", "lasting", "--network", "none", Images.busybox, "sleep", "1000")
+        func root(_ name: String) throws -> String? {
+            try daemon.check("exec", name, "cat", "/proc/mounts").lines.first { $0.contains(" / ") }
+        }
+        #expect(try root("brief")?.contains("volatile") == true)
+        #expect(try root("lasting")?.contains("volatile") == false)
+        // Started again, which mounts it again, it has its files.
+        try daemon.check("exec", "brief", "touch", "/kept")
+        try daemon.check("restart", "-t", "0", "brief")
+        try daemon.check("exec", "brief", "ls", "/kept")
+        try daemon.check("restart", "-t", "0", "brief")
+        try daemon.check("exec", "brief", "ls", "/kept")
+        try daemon.check("stop", "-t", "0", "brief")
+        #expect(try eventually { try daemon.dhow("inspect", "brief").status != 0 })
+        try daemon.check("rm", "-f", "lasting")
+    }
+
     @Test func restartPolicies() throws {
         defer {
             remove("always")

@@ -1,4 +1,5 @@
 import Archive
+import Glibc
 import JSON
 import Kernel
 import OCI
@@ -38,6 +39,38 @@ import Testing
         #expect(try root.data.containers.mergedTree(of: "c2").readText("etc/name") == "lower")
         // Nothing of it is mounted anywhere.
         #expect(!(try FileDescriptor.currentDirectory.readText("/proc/self/mountinfo").contains(root.scratch)))
+    }
+
+    @Test func transientTreesAreNotWrittenOut() throws {
+        let root = try root(.overlay2)
+        func mount(isTransient: Bool) throws -> [String] {
+            guard case .overlay(let overlay) = try root.data.containers.rootToMount(of: "c1", isTransient: isTransient)
+            else { return [] }
+            let context = try FileSystemContext(type: "overlay")
+            try context.set("source", "overlay")
+            try context.set("lowerdir", overlay.lowerDirectories.joined(separator: ":"))
+            try context.set("upperdir", overlay.upperDirectory)
+            try context.set("workdir", overlay.workDirectory)
+            for option in overlay.options { try context.set(option) }
+            try context.create()
+            try context.mount().writeFile("new", "12345678", creating: true)
+            return overlay.options
+        }
+        // The kernel refuses what was volatile before, unless its mark is removed.
+        for isTransient in [false, true, true, false] {
+            #expect(try mount(isTransient: isTransient) == (isTransient ? ["volatile"] : []))
+        }
+        #expect(try mount(isTransient: true) == ["volatile"])
+        #expect(try root.data.containers.mergedTree(of: "c1", writable: true).readText("new") == "12345678")
+    }
+
+    @Test func whatNobodyWaitsForGoesSoon() throws {
+        let root = try root(.overlay2)
+        for number in 2...20 { _ = try root.data.containers.create("c\(number)", on: nil) }
+        for number in 1...20 { try root.data.containers.remove("c\(number)", waits: false) }
+        #expect(try root.names(in: "containers") == [])
+        for _ in 0..<1000 where try !root.names(in: "layers/trash").isEmpty { usleep(10_000) }
+        #expect(try root.names(in: "layers/trash") == [])
     }
 
     @Test(arguments: SnapshotDriverName.allCases)

@@ -71,7 +71,8 @@ extension ContainerEngine {
         try store.delete(record.id, owing: volumes)
         // From here on the next start would finish it.
         try? FileDescriptor.currentDirectory.removeTree(runDirectory(record.id))
-        try storage.containers.remove(record.id)
+        // Who has to ask for it may want the space; nobody waits for the files of one that removes itself.
+        try storage.containers.remove(record.id, waits: !record.hostConfig.autoRemove)
         try removeOwedVolumes(volumes)
     }
 

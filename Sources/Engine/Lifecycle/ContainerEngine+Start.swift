@@ -184,7 +184,7 @@ extension ContainerEngine {
         monitor.name = record.name
         monitor.imageName = record.config.image
         monitor.imageID = record.imageID
-        switch try storage.containers.root(of: record.id) {
+        switch try storage.containers.rootToMount(of: record.id, isTransient: record.hostConfig.autoRemove) {
         case .directory(let path): monitor.rootMount = .bind(path)
         case .overlay(let root):
             var overlay = RootMount.Overlay()

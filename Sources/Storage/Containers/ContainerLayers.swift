@@ -104,11 +104,21 @@ public final class ContainerLayers: Sendable {
         try storage { context.driver.root(in: directory(of: id), layers: try below(id).map(\.directory)) }
     }
 
+    /// As `root(of:)`, for the mount of a start.
+    /// - Parameter isTransient: whether the container goes when it ends: what it writes need not outlive the machine.
+    public func rootToMount(of id: String, isTransient: Bool) throws(StorageError) -> ContainerRoot {
+        try storage {
+            try context.driver.rootToMount(
+                in: directory(of: id), layers: try below(id).map(\.directory), isTransient: isTransient)
+        }
+    }
+
     /// The chain ID of the image's top layer that a container was made on.
     public func chainID(of id: String) throws(StorageError) -> Digest? { try storage { try below(id).first?.chainID } }
 
     /// Removes a container's layer and its whole directory. One that is not here counts as removed.
-    public func remove(_ id: String) throws(StorageError) {
+    /// - Parameter waits: whether its files are gone when this returns, or only out of sight.
+    public func remove(_ id: String, waits: Bool = true) throws(StorageError) {
         try storage("remove the files of the container \(id)") {
             let isLastUser = try context.nameLocks.with("container \(id)") {
                 let (isKnown, isLastUser) = try context.database.write { database in
@@ -124,7 +134,7 @@ public final class ContainerLayers: Sendable {
                         arguments: [chain])
                     return (isKnown, isImage != true)
                 }
-                if isKnown { try context.discard(directory(of: id)) }
+                if isKnown { try context.discard(directory(of: id), waits: waits) }
                 return isLastUser
             }
             // The image has been removed by force meanwhile.

@@ -5,6 +5,8 @@ import Kernel
 struct OverlayDriver: SnapshotDriver {
     /// The directory of all layers; holds `empty`, which stands in for the layers of an image that has none.
     let directory: String
+    /// Whether the kernel has overlays that never sync (since Linux 5.10).
+    private(set) var canBeVolatile = false
 
     var name: SnapshotDriverName { .overlay2 }
     var layersAreIndependent: Bool { true }
@@ -17,10 +19,15 @@ struct OverlayDriver: SnapshotDriver {
 
     /// Finds out by doing it whether overlays work on the file system of `directory`.
     /// - Throws: what the kernel says against it.
-    func check(scratch: String) throws {
+    mutating func check(scratch: String) throws {
         let here = FileDescriptor.currentDirectory
         for name in ["lower", "upper", "work"] { try here.makeDirectories("\(scratch)/\(name)") }
-        _ = try mount(lower: ["\(scratch)/lower"], upper: "\(scratch)/upper", work: "\(scratch)/work")
+        func mount(_ options: [String]) throws {
+            _ = try self.mount(
+                lower: ["\(scratch)/lower"], upper: "\(scratch)/upper", work: "\(scratch)/work", options: options)
+        }
+        try mount([])
+        canBeVolatile = (try? mount(["volatile"])) != nil
     }
 
     func prepareLayer(at directory: String, parent: String?) throws {}
@@ -47,14 +54,33 @@ struct OverlayDriver: SnapshotDriver {
                 workDirectory: "\(directory)/work"))
     }
 
+    // The mark of a volatile mount, which is to keep one from being made again after a power cut. Here none is: the
+    // engine removes such containers at its first start after one.
+    func rootToMount(in directory: String, layers: [String], isTransient: Bool) throws -> ContainerRoot {
+        try removeMark(in: directory)
+        var root = OverlayRoot(
+            lowerDirectories: lowers(layers), upperDirectory: "\(directory)/upper", workDirectory: "\(directory)/work")
+        if isTransient, canBeVolatile { root.options = ["volatile"] }
+        return .overlay(root)
+    }
+
+    private func removeMark(in directory: String) throws {
+        try FileDescriptor.currentDirectory.removeTree("\(directory)/work/work/incompat")
+    }
+
     func mergedTree(in directory: String, layers: [String], writable: Bool) throws -> FileDescriptor {
         let upper = "\(directory)/upper"
-        if writable { return try mount(lower: lowers(layers), upper: upper, work: "\(directory)/work") }
+        if writable {
+            try removeMark(in: directory)
+            return try mount(lower: lowers(layers), upper: upper, work: "\(directory)/work")
+        }
         // The writable layer as one more lower layer: nothing can be changed, and no other mount is disturbed.
         return try mount(lower: [upper] + lowers(layers), upper: nil, work: nil)
     }
 
-    private func mount(lower: [String], upper: String?, work: String?) throws -> FileDescriptor {
+    private func mount(
+        lower: [String], upper: String?, work: String?, options: [String] = []
+    ) throws -> FileDescriptor {
         let context = try FileSystemContext(type: "overlay")
         try context.set("source", "overlay")
         do throws(KernelError) {
@@ -71,6 +97,7 @@ struct OverlayDriver: SnapshotDriver {
             try context.set("upperdir", upper)
             try context.set("workdir", work)
         }
+        for option in options { try context.set(option) }
         try context.create()
         return try context.mount(attributes: upper == nil ? .readOnly : [])
     }

@@ -32,6 +32,10 @@ protocol SnapshotDriver: Sendable {
     /// How the tree made by `createContainer` is to be mounted.
     func root(in directory: String, layers: [String]) -> ContainerRoot
 
+    /// As `root`, for a mount that is about to be made. Where the driver can, what changes in a tree that `isTransient`
+    /// is never written out for the sake of a power cut; it can be mounted again as long as the machine runs.
+    func rootToMount(in directory: String, layers: [String], isTransient: Bool) throws -> ContainerRoot
+
     /// The merged tree as a directory that is mounted nowhere, or only in sight of its descriptor.
     func mergedTree(in directory: String, layers: [String], writable: Bool) throws -> FileDescriptor
 
@@ -40,6 +44,12 @@ protocol SnapshotDriver: Sendable {
 
     /// The directory that holds what the tree itself takes on the disk.
     func writableDirectory(in directory: String) -> String
+}
+
+extension SnapshotDriver {
+    func rootToMount(in directory: String, layers: [String], isTransient: Bool) throws -> ContainerRoot {
+        root(in: directory, layers: layers)
+    }
 }
 
 /// How a container's root file system is put together; whoever starts the container mounts it, in the container's own

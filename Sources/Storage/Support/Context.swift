@@ -15,6 +15,7 @@ final class Context: Sendable {
     /// The creation and removal of one volume or container happen one after another.
     let nameLocks = KeyedLock()
     let flushing = Flushing()
+    private let trash = Trash()
 
     init(
         path: String, database: any DatabaseWriter, options: DataRoot.Options, driver: any SnapshotDriver,
@@ -55,7 +56,8 @@ final class Context: Sendable {
     }
 
     /// Removes a tree: at once out of sight, then for good. What a crash leaves of it, the next start removes.
-    func discard(_ directory: String) throws {
+    /// - Parameter waits: whether it is gone for good when this returns.
+    func discard(_ directory: String, waits: Bool = true) throws {
         let grave = "\(trashDirectory)/\(Self.shortName())"
         do throws(KernelError) {
             try FileDescriptor.currentDirectory.rename(directory, to: grave)
@@ -63,6 +65,6 @@ final class Context: Sendable {
             if error.code == .notFound { return }
             throw error
         }
-        try FileDescriptor.currentDirectory.removeTree(grave)
+        if waits { try FileDescriptor.currentDirectory.removeTree(grave) } else { trash.remove(grave) }
     }
 }
