@@ -40,12 +40,12 @@ import Testing
                     LinuxNamespace(type: "uts"),
                 ]
             }.hasNetworkOnceCloned)
-        // The process that is cloned is not the container's, but its parent.
+        // Made later, to belong to that user namespace.
         #expect(
             try !plan {
                 $0.linux?.namespaces = [
-                    LinuxNamespace(type: "network"), LinuxNamespace(type: "mount"),
-                    LinuxNamespace(type: "pid", path: "/proc/1/ns/pid"), LinuxNamespace(type: "uts"),
+                    LinuxNamespace(type: "network"), LinuxNamespace(type: "mount"), LinuxNamespace(type: "uts"),
+                    LinuxNamespace(type: "user", path: "/proc/1/ns/user"),
                 ]
             }.hasNetworkOnceCloned)
     }

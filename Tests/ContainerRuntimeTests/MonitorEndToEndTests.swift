@@ -49,7 +49,7 @@ struct MonitorEndToEndTests {
     @Test func failsWith127AndLeavesNothing() async throws {
         let container = try await MonitoredContainer("", program: ["/bin/none-such"])
         var exitCode: Int32?
-        if case .failed(let error) = container.events.all.last {
+        if let error = container.events.all.firstFailure {
             exitCode = error.exitCode
         } else {
             // Only found out by exec.
@@ -66,7 +66,7 @@ struct MonitorEndToEndTests {
         let container = try await MonitoredContainer("true") { configuration, _ in
             configuration.log.path = "/none/such/log"
         }
-        guard case .failed(let error) = container.events.all.first else { throw Unexpected() }
+        guard let error = container.events.all.firstFailure else { throw Unexpected() }
         #expect(error.exitCode == 125)
         #expect(error.message.contains("/none/such/log"))
     }
@@ -481,5 +481,13 @@ struct MonitorEndToEndTests {
 
     private func removeCgroups(_ container: MonitoredContainer) {
         for directory in cgroupDirectories(container) { rmdir(directory) }
+    }
+}
+
+extension [MonitorEvent] {
+    /// Why the container could not be created.
+    fileprivate var firstFailure: MonitorError? {
+        for case .failed(let error) in self { return error }
+        return nil
     }
 }

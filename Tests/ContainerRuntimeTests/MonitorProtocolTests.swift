@@ -112,7 +112,8 @@ import Testing
         record.oomKilled = true
         record.startedAt = 1_700_000_000_123_456_789
         let events: [MonitorEvent] = [
-            .cloned(processID: 7, monitorProcessID: 6), .created(processID: 7), .failed(MonitorError(.startFailed, "no such file", exitCode: 127)), .exited(record),
+            .cloned(processID: 7, monitorProcessID: 6), .created(processID: 7),
+            .failed(MonitorError(.startFailed, "no such file", exitCode: 127)), .exited(record),
             .outOfMemory, .execExited(execID: "a", exitCode: 3),
         ]
         for event in events {

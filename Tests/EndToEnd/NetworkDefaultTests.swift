@@ -67,11 +67,13 @@ import Testing
         let network = try JSONValue(parsing: engine.dhow("network", "inspect", "bridge"))[0]
         #expect(network?["IPAM"]?["Config"]?[0]?["AuxiliaryAddresses"] == ["DefaultGatewayIPv4": "10.88.0.254"])
         #expect(network?["IPAM"]?["Config"]?[0]?["Gateway"] == "10.88.0.1")
-        #expect(try engine.dhow("inspect", "-f", "{{.NetworkSettings.Networks.bridge.Gateway}}", "one") == "10.88.0.254")
+        #expect(
+            try engine.dhow("inspect", "-f", "{{.NetworkSettings.Networks.bridge.Gateway}}", "one") == "10.88.0.254")
 
         // Any bridge network can have one.
         try engine.dhow(
-            "network", "create", "--subnet", "10.89.0.0/24", "--aux-address", "DefaultGatewayIPv4=10.89.0.7", "routed")
+            "network", "create", "--subnet", "10.89.0.0/24", "--aux-address", "DefaultGatewayIPv4=10.89.0.7",
+            "routed")
         let routed = try engine.start("two", "--network", "routed")
         #expect(try routed.place.sh("ip route show default").text.contains("via 10.89.0.7 "))
     }
@@ -137,8 +139,9 @@ import Testing
             ["--icc=false"],
             prepare: { machine in
                 // Where the kernel can: whether the firewall sees what the bridge forwards.
+                let value = filtersBridged ? 1 : 0
                 try machine.host.sh(
-                    "cd /proc/sys/net/bridge 2>/dev/null || exit 0; echo \(filtersBridged ? 1 : 0) > bridge-nf-call-iptables")
+                    "cd /proc/sys/net/bridge 2>/dev/null || exit 0; echo \(value) > bridge-nf-call-iptables")
             })
         let web = try engine.startWeb("web", "-p", "8304:80")
         let other = try engine.start("other")

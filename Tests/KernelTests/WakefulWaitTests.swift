@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct WakefulWaitTests {
     /// Which time-outs one wait polls with; what it waits for comes after `microseconds` asleep.
-    private func timeouts(_ wait: inout WakefulWait, _ timeout: Int32 = -1, comesAfter microseconds: UInt32 = 0) -> [Int32]
+    private func timeouts(_ wait: inout WakefulWait, _ timeout: Int32 = -1, comesAfter microseconds: UInt32 = 0)
+        -> [Int32]
     {
         var timeouts: [Int32] = []
         let count = wait.wait(timeout) { timeout in
@@ -24,7 +25,11 @@ import Testing
         #expect((0..<1000).contains { _ in timeouts(&wait, 5).starts(with: [0]) })
         // What comes while it is awake it returns without sleeping.
         var polls = 0
-        #expect(wait.wait(-1) { _ in polls += 1; return 3 } == 3)
+        let count = wait.wait(-1) { _ in
+            polls += 1
+            return 3
+        }
+        #expect(count == 3)
         #expect(polls == 1)
     }
 

@@ -43,7 +43,9 @@ public struct NetworkSpecification: Hashable, Sendable {
 
     /// Where a container with an address sends what is for elsewhere.
     public func gateway(for address: IPPrefix?) -> IPAddress? {
-        guard let address, let subnet = subnets.first(where: { $0.prefix.contains(address.address) }) else { return nil }
+        guard let address, let subnet = subnets.first(where: { $0.prefix.contains(address.address) }) else {
+            return nil
+        }
         return subnet.router ?? subnet.gateway
     }
 }

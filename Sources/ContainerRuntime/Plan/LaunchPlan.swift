@@ -38,15 +38,12 @@ public struct LaunchPlan: Sendable, Equatable {
     }
 
     /// Whether the cloned process can be given interfaces at once: it has a network of its own, of which nothing else is
-    /// set first, and stays the container's process.
+    /// set first.
     public var hasNetworkOnceCloned: Bool {
         cloneFlags.contains(.network)
             && !steps.contains { step in
-                switch step {
-                case .fork: true
-                case .setSysctl(let name, _): name.hasPrefix("net.") || name.hasPrefix("net/")
-                default: false
-                }
+                guard case .setSysctl(let name, _) = step else { return false }
+                return name.hasPrefix("net.") || name.hasPrefix("net/")
             }
     }
 }
