@@ -149,11 +149,14 @@ public struct Substituter: Sendable {
                 onEvent(.finished(found.info))
                 return
             } catch {
+                // Of the destination, such as a full disk: no other cache helps.
+                if let error = error as? StoreError, case .system = error.code { throw error }
                 problems.append(error)
                 onProblem("\(error)")
             }
         }
-        throw problems.last ?? Self.vanished(path, destination)
+        guard let last = problems.last else { throw Self.vanished(path, destination) }
+        throw last as? StoreError ?? StoreError(.badCache, "\(last)")
     }
 }
 

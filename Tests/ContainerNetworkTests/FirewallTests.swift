@@ -138,6 +138,14 @@ import Testing
         #expect(try isBlocked(from: a.namespace, to: target, 81))
         try host.namespace.run { try host.firewall.link { [] } }
         #expect(try isBlocked(from: a.namespace, to: target, 80))
+        // Also where somebody has removed the table, which is made anew.
+        try host.namespace.run {
+            try host.firewall.link { [LinkedPort(from: source, to: linked, .tcp, 80)] }
+            try Self.nft("flush ruleset\n")
+            try host.firewall.link { [] }
+            #expect(try host.firewall.isInstalled())
+        }
+        #expect(try isBlocked(from: a.namespace, to: target, 80))
         withExtendedLifetime((server, other)) {}
     }
 

@@ -8,15 +8,22 @@ import Testing
     private let here = FileDescriptor.currentDirectory
 
     private func damage(_ file: String) throws {
+        // Not to be seen by its size or mode.
+        let status = try here.status(of: file)
+        var bytes = try here.readFile(file)
+        bytes[0] ^= 1
         try here.changeMode(of: file, to: 0o644)
-        try here.writeFile(file, "damaged")
+        try FileDescriptor.open(file, .writeOnly).writeAll(bytes)
+        try here.changeMode(of: file, to: status.permissions)
     }
 
-    @Test func damageIsFoundAndRepaired() throws {
+    @Test(arguments: [false, true]) func damageIsFoundAndRepaired(optimises: Bool) throws {
         let fixture = try Fixture()
         defer { fixture.keep() }
         let tree = try fixture.tree()
         let store = try fixture.open { options in
+            // The damaged file is linked to the ones that are equal to it.
+            options.optimises = optimises
             options.repairs = { path, store in
                 _ = try store.addTree(name: path.name, path: tree, repair: true)
             }

@@ -176,9 +176,16 @@ public final class Firewall: Sendable {
     public func link(_ ports: () -> Set<LinkedPort>) throws(NetworkError) {
         try state.withLock { state throws(NetworkError) in
             let ports = ports()
-            try writePorts(
-                &state, remove: state.links.subtracting(ports).map(\.element),
-                add: ports.subtracting(state.links).map(\.element))
+            let old = state.links
+            // Should the table have to be made anew, it must not have what is removed.
+            state.links.formIntersection(ports)
+            do throws(NetworkError) {
+                try writePorts(
+                    &state, remove: old.subtracting(ports).map(\.element), add: ports.subtracting(old).map(\.element))
+            } catch {
+                state.links = old
+                throw error
+            }
             state.links = ports
         }
     }

@@ -94,6 +94,7 @@ extension ContainerEngine {
                 try self.updateHosts(of: container, from: before, to: run.record)
                 try self.updateResolver(container, run)
                 try self.write(run, of: container)
+                try self.openLinkedPorts()
             }
             // A container that had lost its last network gets its ports back with a new one.
             if run.record.ports.isEmpty { try await openPorts(container, run) }
@@ -171,6 +172,8 @@ extension ContainerEngine {
             container.change { $0.record = changed }
             run.change { $0.record.endpoints.removeAll { $0.networkID == network.id } }
             self.unregister(endpoint)
+            // Before somebody else can have the address.
+            try self.openLinkedPorts()
             network.release(endpoint.prefixes)
             try self.settleRoutes(container, run, processID: containerRun.processID)
             try self.updateHosts(of: container, from: before, to: run.record)

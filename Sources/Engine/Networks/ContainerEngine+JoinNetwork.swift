@@ -107,7 +107,6 @@ extension ContainerEngine {
         guard run.current.isPublished else { return }
         for (network, ports) in Self.published(run.record) { try hostNetworking.firewall.unpublish(ports, on: network) }
         run.change { $0.isPublished = false }
-        try openLinkedPorts()
     }
 
     static func published(_ record: RunNetworkRecord) -> [String: [PublishedPort]] {
@@ -259,6 +258,10 @@ extension ContainerEngine {
                 try? FileDescriptor.currentDirectory.unlinkIfPresent(self.runNetworkPath(container.id))
                 for endpoint in state.record.endpoints { self.unregister(endpoint) }
                 defer {
+                    // Before somebody else can have the addresses, whatever went wrong before.
+                    do { try self.openLinkedPorts() } catch {
+                        self.logger.error("cannot close the ports of links", metadata: ["error": "\(error)"])
+                    }
                     for reservation in state.reservations { self.hostNetworking.ports.release(reservation) }
                     for endpoint in state.record.endpoints {
                         self.networks.network(id: endpoint.networkID)?.release(endpoint.prefixes)

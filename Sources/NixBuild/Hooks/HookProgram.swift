@@ -34,8 +34,21 @@ struct HookProgram {
         }
         configuration.descriptors = [:]
         try output.writeEnd.close()
+        let reading = Result { try Self.read(output.readEnd, line) }
+        // Whatever reading met: nothing goes on before the program has ended.
+        try output.readEnd.close()
+        let status = try child.wait()
+        try reading.get()
+        guard !status.isSuccess else { return }
+        throw BuildError(
+            .hookFailed,
+            "\(kind) '\(program)' failed "
+                + (Signal.describe(status.code - 128).map { "due to signal \(status.code - 128) (\($0))" }
+                    ?? "with exit code \(status.code)"))
+    }
+    private static func read(_ file: FileDescriptor, _ line: ([UInt8]) -> Void) throws {
         var pending: [UInt8] = []
-        while case let bytes = try output.readEnd.read(count: 64 << 10), !bytes.isEmpty {
+        while case let bytes = try file.read(count: 64 << 10), !bytes.isEmpty {
             pending += bytes
             while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
                 line(Array(pending[..<end]))
@@ -43,12 +56,5 @@ struct HookProgram {
             }
         }
         if !pending.isEmpty { line(pending) }
-        let status = try child.wait()
-        guard !status.isSuccess else { return }
-        throw BuildError(
-            .hookFailed,
-            "\(kind) '\(program)' failed "
-                + (Signal.describe(status.code - 128).map { "due to signal \(status.code - 128) (\($0))" }
-                    ?? "with exit code \(status.code)"))
     }
 }

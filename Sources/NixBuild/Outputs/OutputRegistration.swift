@@ -31,7 +31,10 @@ struct OutputRegistration {
         case .check: try compare(infos)
         case .normal, .repair:
             for info in infos.values.sorted(by: { $0.path < $1.path }) { try move(info.path) }
-            if store.options.optimises { for info in infos.values { try store.linkEqualFiles(of: info.path) } }
+            // What repairs must not become one with the damaged file that it replaces.
+            if store.options.optimises, settings.mode == .normal {
+                for info in infos.values { try store.linkEqualFiles(of: info.path) }
+            }
             let known = try store.validPaths(among: infos.values.map(\.path))
             // All of them or none, and before anybody else sees one.
             try store.register(infos.values.filter { !known.contains($0.path) })

@@ -101,7 +101,8 @@ extension LocalStore {
                 do {
                     let info = try body(target)
                     if isThere { try exchange(target, with: file) }
-                    if options.optimises { try linkEqualFiles(of: path) }
+                    // What repairs must not become one with the damaged file that it replaces.
+                    if options.optimises, !repair { try linkEqualFiles(of: path) }
                     try register([info], derivations: derivation.map { [path: $0] } ?? [:])
                 } catch {
                     try? here.removeTree(target)
