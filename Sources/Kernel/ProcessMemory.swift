@@ -14,7 +14,10 @@ public enum ProcessMemory {
         ckernel_each_text_segment { address, length in
             let page = UInt(bitPattern: address) / ProcessMemory.pageSize * ProcessMemory.pageSize
             let end = UInt(bitPattern: address) + UInt(length)
-            madvise(UnsafeMutableRawPointer(bitPattern: page), Int(end - page), MADV_DONTNEED)
+            let text = UnsafeMutableRawPointer(bitPattern: page)
+            // Where the page cache holds the program in pages of 2 MB, one touch would map all of one again.
+            madvise(text, Int(end - page), MADV_NOHUGEPAGE)
+            madvise(text, Int(end - page), MADV_DONTNEED)
         }
     }
 
