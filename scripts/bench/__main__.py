@@ -17,8 +17,8 @@ import network
 import nix
 import registries
 from support import (
-    BIN, DHOW, QUIET, ROOT, ROUNDS, clean_up, command, compare, missing, private_network, processes, proportional, row,
-    rows, start_daemon, wanted, work)
+    BIN, DHOW, QUIET, ROOT, ROUNDS, clean_up, command, compare, forget_programs, missing, private_network, processes,
+    proportional, row, rows, start_daemon, wanted, work)
 
 
 # What an engine keeps, rather than what it needed a moment ago to start: seconds.
@@ -57,6 +57,8 @@ def main():
         raise SystemExit("bench: run it as root: it makes containers with three engines")
     private_network()
     tree, tar = busybox_tar()
+    forget_programs(*(os.path.join(BIN, name) for name in os.listdir(BIN)),
+                    "dockerd", "containerd", "containerd-shim-runc-v2", "runc", "podman", "conmon", "crun")
     ours = os.path.join(work, "dhow.sock")
     dhow = [DHOW, "-H", f"unix://{ours}"]
     daemon = start_daemon(
