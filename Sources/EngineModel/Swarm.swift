@@ -128,10 +128,7 @@ public struct SwarmSpec: JSONRecord {
 
 /// The answer to `GET /swarm`; without the tokens, the part of `GET /info` about the cluster.
 public struct SwarmResource: JSONRecord {
-    public var id = ""
-    public var version = ObjectVersion()
-    public var createdAt = Timestamp.zero.description
-    public var updatedAt = Timestamp.zero.description
+    public var head = SwarmObjectHead()
     public var spec = SwarmSpec()
     public var rootRotationInProgress = false
     public var defaultAddrPool: [String] = []
@@ -143,10 +140,7 @@ public struct SwarmResource: JSONRecord {
     public init() {}
 
     public mutating func members(_ json: inout JSONMembers) {
-        json.always("ID", &id)
-        json.always("Version", &version)
-        json.always("CreatedAt", &createdAt)
-        json.always("UpdatedAt", &updatedAt)
+        head.members(&json)
         json.always("Spec", &spec)
         json.always("RootRotationInProgress", &rootRotationInProgress)
         json.always("DefaultAddrPool", &defaultAddrPool)
@@ -167,14 +161,37 @@ public struct SwarmResource: JSONRecord {
     }
 }
 
-/// Tells whether an object changed since it was read.
-public struct ObjectVersion: JSONRecord {
-    public var index: UInt64 = 0
-    public var unknownMembers = JSONObject()
+/// The members that a swarm and its nodes begin with.
+public struct SwarmObjectHead: Sendable, Equatable {
+    public var id = ""
+    /// Tells whether the object changed since it was read.
+    public var version = Version()
+    public var createdAt = Timestamp.zero.description
+    public var updatedAt = Timestamp.zero.description
+
     public init() {}
-    public init(_ index: UInt64) { self.index = index }
+
+    public init(id: String, version: UInt64, createdAt: String, updatedAt: String) {
+        self.id = id
+        self.version.index = version
+        self.createdAt = createdAt
+        self.updatedAt = updatedAt
+    }
+
     public mutating func members(_ json: inout JSONMembers) {
-        json.always("Index", &index)
+        json.always("ID", &id)
+        json.always("Version", &version)
+        json.always("CreatedAt", &createdAt)
+        json.always("UpdatedAt", &updatedAt)
+    }
+
+    public struct Version: JSONRecord {
+        public var index: UInt64 = 0
+        public var unknownMembers = JSONObject()
+        public init() {}
+        public mutating func members(_ json: inout JSONMembers) {
+            json.always("Index", &index)
+        }
     }
 }
 
@@ -200,10 +217,7 @@ public struct SwarmNodeSpec: JSONRecord {
 
 /// A node, as `GET /nodes/{id}` shows it.
 public struct SwarmNode: JSONRecord {
-    public var id = ""
-    public var version = ObjectVersion()
-    public var createdAt = Timestamp.zero.description
-    public var updatedAt = Timestamp.zero.description
+    public var head = SwarmObjectHead()
     public var spec = SwarmNodeSpec()
     /// Host name, platform, resources and engine.
     public var description = JSONObject()
@@ -214,10 +228,7 @@ public struct SwarmNode: JSONRecord {
     public init() {}
 
     public mutating func members(_ json: inout JSONMembers) {
-        json.always("ID", &id)
-        json.always("Version", &version)
-        json.always("CreatedAt", &createdAt)
-        json.always("UpdatedAt", &updatedAt)
+        head.members(&json)
         json.always("Spec", &spec)
         json.always("Description", &description)
         json.always("Status", &status)

@@ -180,10 +180,9 @@ extension ContainerEngine {
 
     private func cluster(_ record: SwarmRecord) -> SwarmResource {
         var resource = SwarmResource()
-        resource.id = record.id
-        resource.version = ObjectVersion(record.version)
-        resource.createdAt = ContainerStatus.text(record.created)
-        resource.updatedAt = ContainerStatus.text(record.updated)
+        resource.head = SwarmObjectHead(
+            id: record.id, version: record.version, createdAt: ContainerStatus.text(record.created),
+            updatedAt: ContainerStatus.text(record.updated))
         resource.spec = record.spec
         resource.defaultAddrPool = record.pools
         resource.subnetSize = record.subnetSize

@@ -14,7 +14,7 @@ extension ContainerEngine {
             filters[name].isEmpty || filters[name].contains(where: test)
         }
         let isIncluded =
-            any("id") { node.id.hasPrefix($0) } && any("name") { host.hostname.hasPrefix($0) }
+            any("id") { node.head.id.hasPrefix($0) } && any("name") { host.hostname.hasPrefix($0) }
             && any("role") { $0 == node.spec.role } && any("membership") { $0 == "accepted" }
             && filters.matchesLabels("node.label", node.spec.labels) && filters.matchesLabels("label", [:])
         return isIncluded ? [node] : []
@@ -31,10 +31,9 @@ extension ContainerEngine {
 
     private func node(_ record: SwarmRecord) throws -> SwarmNode {
         var node = SwarmNode()
-        node.id = record.nodeID
-        node.version = ObjectVersion(record.nodeVersion)
-        node.createdAt = ContainerStatus.text(record.created)
-        node.updatedAt = ContainerStatus.text(record.nodeUpdated)
+        node.head = SwarmObjectHead(
+            id: record.nodeID, version: record.nodeVersion, createdAt: ContainerStatus.text(record.created),
+            updatedAt: ContainerStatus.text(record.nodeUpdated))
         node.spec = record.node
         let plugins = [("Log", Self.logDrivers), ("Network", Self.networkDrivers), ("Volume", Self.volumeDrivers)]
             .flatMap { type, names in

@@ -4,8 +4,8 @@ import JSON
 import NIOHTTP1
 
 extension DockerAPI {
-    /// A swarm of one node, for the networks' sake: what is about further nodes and services is refused with a sentence,
-    /// as far as it cannot be answered with "there is none".
+    /// A swarm of one node, for the networks' sake: what is about further nodes and services is refused with a
+    /// sentence, as far as it cannot be answered with "there is none".
     func addSwarmRoutes(to router: inout Router) {
         router.get("/swarm") { [engine] _ in .json(try engine.inspectSwarm()) }
         router.post("/swarm/init") { [engine] request in
@@ -51,7 +51,7 @@ extension DockerAPI {
             let node = try engine.inspectNode(request.parameter("id"))
             throw HTTPFailure(
                 .badRequest,
-                "node \(node.id) is a cluster manager and is a member of the raft cluster. It must be demoted to "
+                "node \(node.head.id) is a cluster manager and is a member of the raft cluster. It must be demoted to "
                     + "worker before removal")
         }
     }
