@@ -66,7 +66,8 @@ enum Commands {
             port, rename, restart, atTop(rm), atTop(rmi), save, start, stats, stop, tag, top, unpause, update, wait,
         ]
         let groups = [
-            containerGroup, contextGroup, imageGroup, manifestGroup, networkGroup, systemGroup, volumeGroup,
+            containerGroup, contextGroup, imageGroup, manifestGroup, networkGroup, swarmGroup, systemGroup,
+            volumeGroup,
         ]
         return daily + copyVerbs + groups
     }

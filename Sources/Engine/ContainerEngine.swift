@@ -23,6 +23,9 @@ public final class ContainerEngine: Sendable {
     let storage: DataRoot
     let store: ContainerStore
     let networkStore: NetworkStore
+    let swarmStore: SwarmStore
+    /// A copy of the database's, unless the swarm is about to end.
+    let currentSwarm = Mutex<SwarmRecord?>(nil)
     let monitors: MonitorClient
     let cgroups: CgroupHost
     let cgroupDriver: CgroupDriver
@@ -32,7 +35,7 @@ public final class ContainerEngine: Sendable {
     let registry = ContainerRegistry()
     let networks = NetworkRegistry()
     let hostNetworking: HostNetworking
-    /// Held by whoever makes or removes a network.
+    /// Held by whoever makes or removes a network or the swarm.
     let networkLock = AsyncLock()
     let execs = ExecRegistry()
     let events = EventBus()
@@ -70,6 +73,7 @@ public final class ContainerEngine: Sendable {
         storage = try DataRoot(path: configuration.dataRoot, database: database, options: options)
         store = try ContainerStore(database)
         networkStore = try NetworkStore(database)
+        swarmStore = try SwarmStore(database)
         instanceID = try store.fact("instance") { Names.uuid() }
         try FileDescriptor.currentDirectory.makeDirectories(configuration.execRoot, mode: 0o711)
         try FileDescriptor.currentDirectory.makeDirectories(configuration.execRoot + "/containers", mode: 0o711)

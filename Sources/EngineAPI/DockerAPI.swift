@@ -37,6 +37,7 @@ public struct DockerAPI: Sendable {
         addExecRoutes(to: &router)
         addVolumeRoutes(to: &router)
         addNetworkRoutes(to: &router)
+        addSwarmRoutes(to: &router)
         addAbsentRoutes(to: &router)
         self.router = router
     }

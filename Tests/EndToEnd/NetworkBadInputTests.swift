@@ -53,7 +53,7 @@ import Testing
         try refuse(create + ["com.docker.network.bridge.enable_icc=perhaps", "bad"], saying: "enable_icc")
         try refuse(create + ["com.docker.network.bridge.gateway_mode_ipv4=wild", "bad"], saying: "gateway_mode_ipv4")
         try refuse(create + ["com.docker.network.bridge.host_binding_ipv4=1.2.3", "bad"], saying: "host_binding_ipv4")
-        try refuse(["network", "create", "-d", "overlay", "bad"], saying: "overlay")
+        try refuse(["network", "create", "-d", "overlay", "bad"], saying: "not a swarm manager")
         try refuse(["network", "rm", "host"], saying: "pre-defined")
         try refuse(["network", "rm", "nosuch"], saying: "nosuch", "not found")
     }

@@ -77,6 +77,14 @@ extension Commands {
         line("Authorization", (info.plugins.authorization ?? []).joined(separator: " "), indent: 2)
         line("Log", (info.plugins.log ?? []).joined(separator: " "), indent: 2)
         line("Swarm", info.swarm["LocalNodeState"]?.string ?? "inactive")
+        if let cluster = info.swarm["Cluster"] {
+            line("NodeID", info.swarm["NodeID"]?.string ?? "", indent: 2)
+            line("Is Manager", String(info.swarm["ControlAvailable"]?.bool ?? false), indent: 2)
+            line("ClusterID", cluster["ID"]?.string ?? "", indent: 2)
+            line("Managers", String(info.swarm["Managers"]?.integer ?? 0), indent: 2)
+            line("Nodes", String(info.swarm["Nodes"]?.integer ?? 0), indent: 2)
+            line("Node Address", info.swarm["NodeAddr"]?.string ?? "", indent: 2)
+        }
         line("Runtimes", info.runtimes.keys.sorted().joined(separator: " "))
         line("Default Runtime", info.defaultRuntime)
         line("Init Binary", info.initBinary)

@@ -22,6 +22,7 @@ package struct EventFilter: Sendable {
             && matchesThing("container", message)
             && matchesThing("volume", message)
             && matchesThing("network", message)
+            && matchesThing("node", message)
             && matchesImage(message)
             && filters.matchesLabels("label", message.actor.attributes)
     }

@@ -18,6 +18,7 @@ extension ContainerEngine {
         await withTaskGroup(of: Void.self) { group in
             for container in registry.all { group.addTask { await self.recover(container) } }
         }
+        if try await blocking({ try self.swarmStore.isLeaving() }) { try await finishLeaving() }
         if mayCleanUp {
             await sweepRunDirectories()
             try await blocking {

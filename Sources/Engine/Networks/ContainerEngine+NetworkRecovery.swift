@@ -9,6 +9,7 @@ extension ContainerEngine {
     /// connections through it never see it without them.
     /// - Parameter containers: of the database.
     func recoverNetworks(_ containers: [Container]) throws {
+        recoverSwarm()
         let (records, failures) = try networkStore.load()
         for failure in failures { logger.error("cannot read a network's row", metadata: ["row": "\(failure)"]) }
         for record in [NetworkRecord.host(), .none()] + records where record.name != "bridge" {
@@ -42,7 +43,7 @@ extension ContainerEngine {
 
     private func declareFirewall(_ runs: [RunNetworkRecord], _ used: Set<String>) throws {
         var declared: [FirewallNetwork] = []
-        for network in networks.all where used.contains(network.id) && network.driver == BridgeDriver.name {
+        for network in networks.all where used.contains(network.id) && network.isBridge {
             let specification = network.specification
             declared.append(BridgeDriver.firewallNetwork(specification, try BridgeOptions(specification)))
         }

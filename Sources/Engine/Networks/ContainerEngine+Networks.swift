@@ -12,8 +12,13 @@ extension ContainerEngine {
             .map { resource($0, withContainers: false) }
     }
 
-    public func inspectNetwork(_ name: String) async throws -> NetworkResource {
-        resource(try networks.find(name), withContainers: true)
+    /// - Parameter scope: `local` or `swarm`; `nil` for either.
+    public func inspectNetwork(_ name: String, scope: String? = nil) async throws -> NetworkResource {
+        let network = try networks.find(name)
+        if let scope, scope != network.record.scope {
+            throw EngineError(.notFound, "network \(name) not found")
+        }
+        return resource(network, withContainers: true)
     }
 
     private func resource(_ network: Network, withContainers: Bool) -> NetworkResource {
@@ -22,6 +27,7 @@ extension ContainerEngine {
         result.name = record.name
         result.id = record.id
         result.created = ContainerStatus.text(record.created)
+        result.scope = record.scope
         result.driver = record.driver
         result.enableIPv4 = record.usesIPv4
         result.enableIPv6 = record.usesIPv6
@@ -32,6 +38,7 @@ extension ContainerEngine {
         result.ipam.config = pools.isEmpty && !record.hasEndpoints && !record.isConfigOnly ? nil : pools
         result.isInternal = record.isInternal
         result.isAttachable = record.isAttachable
+        result.isIngress = record.isIngress
         result.configFrom.network = record.configFrom
         result.isConfigOnly = record.isConfigOnly
         result.options = record.options
@@ -55,7 +62,11 @@ extension ContainerEngine {
     public func createNetwork(_ request: NetworkCreateRequest) async throws -> NetworkCreateResponse {
         try await networkLock.withLock { () async throws -> NetworkCreateResponse in
             let network = try await blocking { try self.create(request) }
-            post(network, "create")
+            if network.record.isOfSwarm {
+                for action in ["create", "update"] { postOfSwarm(network, action) }
+            } else {
+                post(network, "create")
+            }
             var response = NetworkCreateResponse()
             response.id = network.id
             return response
@@ -64,11 +75,15 @@ extension ContainerEngine {
 
     private func create(_ request: NetworkCreateRequest) throws -> Network {
         try NetworkValidation.check(request)
+        let isOfSwarm = try OverlayNetwork.isOfSwarm(
+            request, isActive: swarm != nil, ingress: networks.all.first { $0.record.isIngress }?.id)
         if networks.network(named: request.name) != nil {
             throw EngineError(.conflict, "network with name \(request.name) already exists")
         }
         var record = NetworkRecord()
-        record.id = Names.newID()
+        record.id = isOfSwarm ? Names.newSwarmID() : Names.newID()
+        record.isOfSwarm = isOfSwarm
+        record.isIngress = request.isIngress
         record.name = request.name
         record.created = Timestamp.now.nanosecondsSince1970
         record.driver = request.driver.isEmpty ? BridgeDriver.name : request.driver
@@ -94,7 +109,9 @@ extension ContainerEngine {
         where record.options[name] == nil {
             record.options[name] = value
         }
-        try resolve(&record, try NetworkRecord.requests(record.pools))
+        let requests = try NetworkRecord.requests(record.pools)
+        try resolve(&record, requests, pools: record.driver == OverlayNetwork.driver ? swarm?.subnetPools() : nil)
+        OverlayNetwork.number(&record, beside: networks.all.map(\.record))
         return try keep(record)
     }
 
@@ -118,10 +135,13 @@ extension ContainerEngine {
     }
 
     /// Chooses the subnets that were not named; blocks.
+    /// - Parameter pools: from where; `nil` for the daemon's own.
     func resolve(
-        _ record: inout NetworkRecord, _ requests: [SubnetRequest], ignoring bridge: String? = nil
+        _ record: inout NetworkRecord, _ requests: [SubnetRequest], ignoring bridge: String? = nil,
+        pools: SubnetPools? = nil
     ) throws {
-        let others = networks.all.filter { $0.id != record.id && $0.driver == BridgeDriver.name }.flatMap(\.prefixes)
+        let others = networks.all.filter { $0.id != record.id && $0.isBridge }.flatMap(\.prefixes)
+        let pools = try pools ?? hostNetworking.pools()
         let needsRoutes =
             requests.contains { $0.subnet == nil }
             || IPFamily.allCases.contains { family in
@@ -132,14 +152,20 @@ extension ContainerEngine {
         let subnets: [AddressedSubnet]
         do throws(NetworkError) {
             subnets = try NetworkAddressing.resolve(
-                requests, usesIPv4: record.usesIPv4, usesIPv6: record.usesIPv6, pools: try hostNetworking.pools(),
-                networks: record.driver == BridgeDriver.name ? others : [], hostRoutes: routes)
+                requests, usesIPv4: record.usesIPv4, usesIPv6: record.usesIPv6, pools: pools,
+                networks: record.isBridge ? others : [], hostRoutes: routes)
         } catch {
             // As Docker has it: an overlap is not allowed rather than a conflict.
             if error.code == .conflict {
                 throw EngineError(
                     .forbidden,
                     "invalid pool request: Pool overlaps with other one on this address space: \(error.message)")
+            }
+            if error.code == .exhausted, record.driver == OverlayNetwork.driver {
+                throw EngineError(
+                    .system,
+                    "no subnet of the swarm's address pools is free of the host's routes and other networks: name one "
+                        + "with --subnet, or other pools with swarm init --default-addr-pool")
             }
             if error.code == .invalidArgument { throw EngineError.invalid("invalid network config:\n\(error.message)") }
             throw error
@@ -173,10 +199,17 @@ extension ContainerEngine {
     func make(_ network: Network) throws {
         try network.make { record in
             if record.name == "bridge" { try completeDefaultBridge(&record) }
+            if record.name == OverlayNetwork.gatewayName,
+                record.options[OverlayNetwork.bridgeNameOption] == OverlayNetwork.gatewayName,
+                try hostNetworking.isForeign(OverlayNetwork.gatewayName)
+            {
+                // Another engine's: ours is called after its network, as any other.
+                record.options[OverlayNetwork.bridgeNameOption] = nil
+            }
             try hostNetworking.create(try record.specification(), driver: record.driver)
             if record.name == "bridge" { try networkStore.save(record) }
         }
-        if network.driver == BridgeDriver.name, configuration.network.usesFirewall {
+        if network.isBridge, configuration.network.usesFirewall {
             try hostNetworking.watchFirewall()
         }
     }
@@ -195,6 +228,12 @@ extension ContainerEngine {
                 throw EngineError(
                     .forbidden,
                     "error while removing network: configuration network \"\(network.name)\" is in use by \(user.name)")
+            }
+            if isHeldBySwarm(network) {
+                throw EngineError(
+                    .forbidden,
+                    "error while removing network: network \(network.name) id \(network.id) has active endpoints: the "
+                        + "swarm holds it until \"docker swarm leave --force\"")
             }
             let users = network.endpoints
             if !users.isEmpty {
@@ -223,7 +262,16 @@ extension ContainerEngine {
             }
             throw error
         }
-        post(network, "destroy")
+        if network.record.isOfSwarm { postOfSwarm(network, "remove") } else { post(network, "destroy") }
+    }
+
+    private func isHeldBySwarm(_ network: Network) -> Bool {
+        network.name == OverlayNetwork.gatewayName && swarm != nil
+    }
+
+    private func postOfSwarm(_ network: Network, _ action: String) {
+        events.post(
+            type: "network", action: action, id: network.id, attributes: ["name": network.name], scope: "swarm")
     }
 
     /// Removes the user's networks that no container uses.
@@ -232,7 +280,8 @@ extension ContainerEngine {
         var report = NetworkPruneReport()
         for network in networks.all.sorted(by: { $0.name < $1.name }) {
             let record = network.record
-            guard !record.isPredefined, network.endpoints.isEmpty, !isRequested(network),
+            guard !record.isPredefined, !record.isIngress, !isHeldBySwarm(network), network.endpoints.isEmpty,
+                !isRequested(network),
                 filter.includes(labels: record.labels, created: record.created)
             else { continue }
             do {

@@ -53,6 +53,7 @@ extension ContainerEngine {
         if others.contains(where: { $0.networkID == network.id }) {
             throw EngineError.invalid("network \(name) is specified multiple times")
         }
+        try checkAttachable(network)
         try check(settings, on: network)
         try make(network)
         var endpoint = RunNetworkRecord.Endpoint()
@@ -83,6 +84,18 @@ extension ContainerEngine {
                         + error.message)
             default: throw error
             }
+        }
+    }
+
+    /// A network of the swarm's is for services, unless it says otherwise, and for nobody once the swarm ends.
+    private func checkAttachable(_ network: Network) throws(EngineError) {
+        guard network.record.isOfSwarm else { return }
+        guard swarm != nil else { throw EngineError(.notFound, "network \(network.name) not found") }
+        guard network.record.isAttachable else {
+            throw EngineError(
+                .forbidden,
+                "Could not attach to network \(network.name): rpc error: code = PermissionDenied desc = network "
+                    + "\(network.name) not manually attachable")
         }
     }
 
@@ -143,7 +156,7 @@ extension ContainerEngine {
 
     private func way(_ family: IPFamily, _ run: RunNetworkRecord) throws -> Way? {
         guard let endpoint = run.endpoints.first(where: { family == .v4 ? $0.isDefault4 : $0.isDefault6 }),
-            let network = networks.network(id: endpoint.networkID), network.driver == BridgeDriver.name,
+            let network = networks.network(id: endpoint.networkID), network.isBridge,
             let prefix = family == .v4 ? endpoint.prefix4 : endpoint.prefix6
         else { return nil }
         let options = try BridgeOptions(network.specification)

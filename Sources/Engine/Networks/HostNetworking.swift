@@ -62,7 +62,9 @@ final class HostNetworking: Sendable {
     /// The driver called `name`.
     /// - Throws: `EngineError.notFound`, with Docker's sentence.
     func driver(_ name: String) throws -> any NetworkDriver {
-        try state.withLock { state in
+        // With one node an overlay network is a bridge.
+        let name = name == OverlayNetwork.driver ? BridgeDriver.name : name
+        return try state.withLock { state in
             if let driver = state.drivers[name] { return driver }
             let driver: any NetworkDriver
             switch name {
@@ -77,7 +79,7 @@ final class HostNetworking: Sendable {
                 throw EngineError(
                     .notFound,
                     "could not find plugin \(name) in v1 plugin registry: plugin not found; the network drivers are "
-                        + "bridge, macvlan, ipvlan, host and null")
+                        + "bridge, overlay, macvlan, ipvlan, host and null")
             }
             state.drivers[name] = driver
             return driver
@@ -89,6 +91,12 @@ final class HostNetworking: Sendable {
         if let name = configuration.bridge { return name }
         guard let driver = try driver(BridgeDriver.name) as? BridgeDriver else { return "docker0" }
         return try driver.defaultBridgeName()
+    }
+
+    /// Whether an interface of this name is there, and not this daemon's.
+    func isForeign(_ interface: String) throws -> Bool {
+        guard let link = try NetlinkSocket().links().first(where: { $0.name == interface }) else { return false }
+        return InterfaceMark(link.alias)?.owner != owner
     }
 
     /// Makes a network on the host; one that is there from before is taken over.

@@ -57,6 +57,8 @@ package final class Network: Sendable {
     var record: NetworkRecord { state.withLock { $0.record } }
     var specification: NetworkSpecification { state.withLock { $0.specification } }
     var hasEndpoints: Bool { state.withLock { $0.record.hasEndpoints } }
+    /// Whether it is a bridge of the host's.
+    var isBridge: Bool { state.withLock { $0.record.isBridge } }
     /// Whether containers find each other by name on it.
     var hasNames: Bool { state.withLock { $0.record.hasNames } }
     var isInternal: Bool { state.withLock { $0.record.isInternal } }

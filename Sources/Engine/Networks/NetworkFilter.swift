@@ -27,7 +27,7 @@ struct NetworkFilter: Sendable {
         // A predefined network is never dangling.
         if let isDangling, isDangling == (record.isPredefined || isUsed) { return false }
         return any("driver") { $0 == record.driver } && any("id") { record.id.hasPrefix($0) }
-            && any("name") { record.name.firstRange(of: $0) != nil } && any("scope") { $0 == "local" }
+            && any("name") { record.name.firstRange(of: $0) != nil } && any("scope") { $0 == record.scope }
             && any("type") { ($0 == "builtin") == record.isPredefined }
             && filters.matchesLabels("label", record.labels)
     }

@@ -13,6 +13,9 @@ package struct NetworkRecord: JSONRecord {
     package var usesIPv6 = false
     package var isInternal = false
     package var isAttachable = false
+    /// Whether it is the swarm's and ends with it.
+    package var isOfSwarm = false
+    package var isIngress = false
     /// Only lends its configuration to others.
     package var isConfigOnly = false
     /// The name of the network that lent its configuration; empty for none.
@@ -38,6 +41,8 @@ package struct NetworkRecord: JSONRecord {
         json.always("usesIPv6", &usesIPv6)
         json.omitEmpty("isInternal", &isInternal)
         json.omitEmpty("isAttachable", &isAttachable)
+        json.omitEmpty("isOfSwarm", &isOfSwarm)
+        json.omitEmpty("isIngress", &isIngress)
         json.omitEmpty("isConfigOnly", &isConfigOnly)
         json.omitEmpty("configFrom", &configFrom)
         json.omitEmpty("ipamDriver", &ipamDriver)
@@ -52,6 +57,11 @@ package struct NetworkRecord: JSONRecord {
     package var isPredefined: Bool { Self.predefinedNames.contains(name) }
 
     static let predefinedNames: Set<String> = ["bridge", "host", "none"]
+
+    var scope: String { isOfSwarm ? "swarm" : "local" }
+
+    /// Whether it is a bridge of the host's.
+    var isBridge: Bool { driver == BridgeDriver.name || driver == OverlayNetwork.driver }
 
     /// Whether containers on it have an interface, an address and names.
     var hasEndpoints: Bool { driver != "host" && driver != "null" && !isConfigOnly }
@@ -125,6 +135,9 @@ package struct NetworkRecord: JSONRecord {
                     router: driver == BridgeDriver.name ? request.auxiliary[Self.routerName(subnet.family)] : nil)
             }
         }
+        // What an overlay network says of bridges, it says to nobody.
+        let options =
+            driver == OverlayNetwork.driver ? options.filter { $0.key == "com.docker.network.driver.mtu" } : options
         return NetworkSpecification(
             id: id, subnets: subnets, isInternal: isInternal, usesIPv4: usesIPv4, usesIPv6: usesIPv6, options: options)
     }

@@ -21,17 +21,23 @@ package struct NetworkStore: Sendable {
 
     /// Writes a network, new or changed.
     package func save(_ record: NetworkRecord) throws {
-        try database.write { database in
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO network (id, name, record) VALUES (?, ?, ?)",
-                arguments: [record.id, record.name, record.json.serialized()])
-        }
+        try database.write { try Self.save(record, in: $0) }
+    }
+
+    /// As part of a transaction.
+    static func save(_ record: NetworkRecord, in database: Database) throws {
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO network (id, name, record) VALUES (?, ?, ?)",
+            arguments: [record.id, record.name, record.json.serialized()])
     }
 
     package func delete(_ id: String) throws {
-        try database.write { database in
-            try database.execute(sql: "DELETE FROM network WHERE id = ?", arguments: [id])
-        }
+        try database.write { try Self.delete(id, in: $0) }
+    }
+
+    /// As part of a transaction.
+    static func delete(_ id: String, in database: Database) throws {
+        try database.execute(sql: "DELETE FROM network WHERE id = ?", arguments: [id])
     }
 
     /// All networks; one whose row cannot be read is left out and named in `failures`.

@@ -10,13 +10,6 @@ enum NetworkValidation {
         }
         // Docker takes any other name, with spaces too.
         guard !HostFiles.trim(request.name).isEmpty else { throw .invalid("invalid name: name is empty") }
-        if !["", "local"].contains(request.scope) {
-            throw EngineError(
-                .notImplemented, "networks of the scope \"\(request.scope)\" need a swarm, which Dhow does not have")
-        }
-        if request.isIngress {
-            throw EngineError(.notImplemented, "ingress networks need a swarm, which Dhow does not have")
-        }
         if ["host", "null"].contains(request.driver) {
             throw EngineError(
                 .forbidden, "only one instance of \"\(request.driver)\" network is allowed")
@@ -36,9 +29,10 @@ enum NetworkValidation {
             }
         }
         let subnets = (request.ipam?.config ?? []).compactMap { IPPrefix($0.subnet)?.family }
-        for family in IPFamily.allCases where ["", BridgeDriver.name].contains(request.driver) {
+        for family in IPFamily.allCases where ["", BridgeDriver.name, OverlayNetwork.driver].contains(request.driver) {
             guard subnets.count(where: { $0 == family }) < 2 else {
-                throw EngineError(.forbidden, "bridge driver doesn't support multiple subnets")
+                let driver = request.driver.isEmpty ? BridgeDriver.name : request.driver
+                throw EngineError(.forbidden, "\(driver) driver doesn't support multiple subnets")
             }
         }
         if request.driver != "ipvlan", request.driver != "macvlan", request.enableIPv4 == false,

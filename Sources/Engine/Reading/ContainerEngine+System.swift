@@ -47,9 +47,10 @@ extension ContainerEngine {
         info.images = try await blocking { try self.storage.images.list().count }
         info.driver = storage.layers.driver.rawValue
         info.driverStatus = [["Backing Filesystem", Self.fileSystemName(configuration.dataRoot)]]
-        info.plugins.volume = ["local"]
-        info.plugins.network = ["bridge", "host", "ipvlan", "macvlan", "null"]
-        info.plugins.log = ["journald", "json-file", "local", "none", "syslog"]
+        info.plugins.volume = Self.volumeDrivers
+        info.plugins.network = Self.networkDrivers
+        info.plugins.log = Self.logDrivers
+        info.swarm = swarmInfo
         fillHost(&info)
         info.debug = configuration.debug
         info.nfd = (try? FileDescriptor.currentDirectory.entries(of: "/proc/self/fd").count) ?? 0
@@ -70,6 +71,10 @@ extension ContainerEngine {
         info.securityOptions = securityOptions
         return info
     }
+
+    static let volumeDrivers = ["local"]
+    static let networkDrivers = ["bridge", "host", "ipvlan", "macvlan", "null", "overlay"]
+    static let logDrivers = ["journald", "json-file", "local", "none", "syslog"]
 
     private func fillHost(_ info: inout SystemInfo) {
         info.memoryLimit = host.hasMemory

@@ -9,25 +9,6 @@ extension DockerAPI {
             router.add(method, pattern) { _ in throw HTTPFailure(status, message) }
         }
 
-        // Swarm, when it is off.
-        let noManager =
-            "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to "
-            + "swarm and try again."
-        refuse(.GET, "/swarm", .serviceUnavailable, noManager)
-        refuse(.GET, "/swarm/unlockkey", .serviceUnavailable, noManager)
-        refuse(.POST, "/swarm/update", .serviceUnavailable, noManager)
-        refuse(.POST, "/swarm/leave", .serviceUnavailable, "This node is not part of a swarm")
-        refuse(.POST, "/swarm/unlock", .conflict, "swarm is not locked")
-        for action in ["init", "join"] {
-            refuse(.POST, "/swarm/\(action)", .notImplemented, "swarm mode is not implemented")
-        }
-        for kind in ["services", "nodes", "tasks", "secrets", "configs"] {
-            for method in [HTTPMethod.GET, .POST, .DELETE] {
-                refuse(method, "/\(kind)", .serviceUnavailable, noManager)
-                refuse(method, "/\(kind)/{rest:.*}", .serviceUnavailable, noManager)
-            }
-        }
-
         // Plugins: there are none.
         router.get("/plugins") { _ in .json(.array([])) }
         router.get("/plugins/{name:.*}/json") { request in

@@ -31,10 +31,8 @@ extension DockerAPI {
             return .empty(.ok)
         }
         router.get("/networks/{name:.*}") { [engine] request in
-            if let scope = request.query.text("scope"), scope != "local" {
-                throw HTTPFailure(.notFound, "network \(request.parameter("name")) not found")
-            }
-            return .json(try await engine.inspectNetwork(request.parameter("name")))
+            .json(
+                try await engine.inspectNetwork(request.parameter("name"), scope: request.query.text("scope")))
         }
         router.delete("/networks/{name:.*}") { [engine] request in
             try await engine.removeNetwork(request.parameter("name"))

@@ -5,17 +5,19 @@ import NIOHTTP1
 
 extension DockerAPI {
     func addSystemRoutes(to router: inout Router) {
-        let ping = HTTPResponse(
-            headers: [
-                "Content-Type": "text/plain; charset=utf-8",
-                "Cache-Control": "no-cache, no-store, must-revalidate",
-                "Pragma": "no-cache",
-                // The classic builder's; BuildKit's would be 2.
-                "Builder-Version": "1",
-                "Swarm": "inactive",
-            ], body: .bytes(.init(string: "OK")))
-        router.get("/_ping") { _ in ping }
-        router.head("/_ping") { _ in ping }
+        for method in [HTTPMethod.GET, .HEAD] {
+            router.add(method, "/_ping") { [engine] _ in
+                HTTPResponse(
+                    headers: [
+                        "Content-Type": "text/plain; charset=utf-8",
+                        "Cache-Control": "no-cache, no-store, must-revalidate",
+                        "Pragma": "no-cache",
+                        // The classic builder's; BuildKit's would be 2.
+                        "Builder-Version": "1",
+                        "Swarm": engine.swarmState,
+                    ], body: .bytes(.init(string: "OK")))
+            }
+        }
 
         router.get("/version") { [engine] _ in .json(engine.version()) }
         router.get("/info") { [engine, settings] _ in
