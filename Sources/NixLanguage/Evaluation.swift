@@ -36,6 +36,13 @@ public struct Evaluation {
     /// A failure in words, as it is shown to the user.
     public struct Failure: Error, Sendable, CustomStringConvertible {
         public let description: String
+        /// Whether it comes from a wrong use of something, for which there is help.
+        public let isUsage: Bool
+
+        init(_ error: EvaluationError, in printer: ErrorPrinter) {
+            description = printer.print(error)
+            isUsage = error.kind == .usage
+        }
     }
 
     public var source: Source
@@ -74,7 +81,7 @@ public struct Evaluation {
             let evaluator = Evaluator(host: settings.fence(host), settings: settings, stack: stack)
             do { return .success(try body(evaluator)) } catch {
                 let printer = ErrorPrinter(positions: evaluator.positions, showsTrace: settings.showsTrace)
-                return .failure(Failure(description: printer.print(evaluator.evaluationError(error))))
+                return .failure(Failure(evaluator.evaluationError(error), in: printer))
             }
         }
     }

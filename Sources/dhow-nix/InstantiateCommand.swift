@@ -75,10 +75,13 @@ enum InstantiateCommand {
                 evaluation.isStrict = isStrict
                 evaluation.settings = settings.evaluation
                 var text = try evaluation.run(on: writer).get()
-                if case .derivationPath = chosen, let root, let writer = writer as? StoreHost {
+                if case .derivationPath = chosen, !text.isEmpty {
                     rootCount += 1
-                    text = try writer.addRoots(
-                        text, root: Settings.absolute(root, host), count: rootCount)
+                    if let root, let writer = writer as? ReadOnlyStoreHost {
+                        text = try writer.addRoots(text, root: Settings.absolute(root, host), count: rootCount)
+                    } else if rootCount == 1, settings.warnsOfMissingRoots {
+                        StoreSession.say(StoreSession.rootWarning)
+                    }
                 }
                 switch chosen {
                 case .raw, .xml: break

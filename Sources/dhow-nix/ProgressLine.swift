@@ -95,6 +95,7 @@ final class ProgressLine: Sendable {
                 state.copied += 1
                 state.activities.removeAll { $0.path == info.path }
             }
+        case .failed(let info): update { state in state.activities.removeAll { $0.path == info.path } }
         }
     }
 

@@ -28,7 +28,7 @@ enum RemoteStoreCommand {
         switch arguments.first {
         case "sign", "ping", "info": return true
         case "verify":
-            return StoreSettings.isRemote(arguments)
+            return StoreSettings.namesCache(arguments)
                 || arguments.contains { ["--sigs-needed", "-n", "--recursive", "-r"].contains($0) }
         default: return false
         }

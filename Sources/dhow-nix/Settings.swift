@@ -16,6 +16,8 @@ struct Settings {
     var isReadOnly = false
     /// Whether a terminal's last line says how builds go.
     var showsProgress = true
+    /// Whether a derivation or an output that nothing keeps is warned of.
+    var warnsOfMissingRoots = true
     /// Whether `--read-write-mode` was given.
     var isReadWrite = false
 
@@ -39,7 +41,8 @@ struct Settings {
         case "--log-format": showsProgress = Self.hasProgress(logFormat: try rest.value(of: option))
         case "--read-only", "--readonly-mode": isReadOnly = true
         case "--read-write-mode": isReadWrite = true
-        case "--quiet", "-v", "--verbose", "--offline", "--refresh", "--no-gc-warning": break
+        case "--no-gc-warning": warnsOfMissingRoots = false
+        case "--quiet", "-v", "--verbose", "--offline", "--refresh": break
         default: return try configuration.take(option, &rest)
         }
         return true

@@ -15,10 +15,10 @@ public struct Profile: Sendable {
 
     /// The profile's own link.
     public let link: String
-    private let store: LocalStore
+    private let store: any MachineStore
     private var here: FileDescriptor { .currentDirectory }
 
-    public init(_ link: String, in store: LocalStore) {
+    public init(_ link: String, in store: any MachineStore) {
         self.link = link
         self.store = store
     }
@@ -154,7 +154,7 @@ public struct Profile: Sendable {
     }
 }
 
-extension LocalStore {
+extension MachineStore {
     /// The profiles below the store's directory of profiles, however deep.
     public func profiles() throws -> [Profile] {
         var links: [String] = []

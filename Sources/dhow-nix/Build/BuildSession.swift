@@ -11,7 +11,7 @@ import Synchronization
 struct BuildSession {
     enum Builder {
         case local(LocalStore, Realiser)
-        case daemon(DaemonStore)
+        case daemon(DaemonOwnedStore)
     }
 
     let builder: Builder
@@ -27,9 +27,9 @@ struct BuildSession {
         let host = LocalHost()
         showsProgress = settings.showsProgress
         self.mode = mode
-        if let daemon = try Self.daemon(settings, host) {
-            builder = .daemon(daemon)
-            directory = daemon.directory
+        if let owned = try settings.ownedStore(host) {
+            builder = .daemon(owned)
+            directory = owned.directory
             return
         }
         let store = try LocalStore(try settings.layout(host), options: settings.storeOptions)
@@ -66,14 +66,6 @@ struct BuildSession {
         return realiser
     }
 
-    /// The daemon, where it owns the store that is meant.
-    private static func daemon(_ settings: Settings, _ host: LocalHost) throws -> DaemonStore? {
-        let name = settings.configuration.storeName(host)
-        let isDaemon = name == "daemon" || name.hasPrefix("unix://")
-        guard isDaemon || name == "auto" || name.isEmpty else { return nil }
-        return try StoreSettings(host, settings.configuration).open(name) as? DaemonStore
-    }
-
     // MARK: Building
 
     /// Makes targets valid, and says before what that takes.
@@ -86,12 +78,19 @@ struct BuildSession {
                 ProgressLine.shared.show(plan)
                 if isTold { PlanReport(plan, in: directory).write() }
             }
+            if !quiet, realiser.settings.mode != .normal {
+                // What is valid is made again all the same; what is not is told.
+                var normal = realiser
+                normal.settings.mode = .normal
+                PlanReport(try normal.plan(targets), in: directory).write()
+            }
             do {
                 try ProgressLine.during(showsProgress) { try realiser.realise(targets) }
             } catch let error as BuildError {
                 throw BuildFailure(error: error, isReported: reported.contains(error.reason))
             }
-        case .daemon(let daemon):
+        case .daemon(let owned):
+            let daemon = owned.daemon
             let mode: DaemonBuildMode =
                 switch mode {
                 case .normal: .normal
@@ -107,7 +106,8 @@ struct BuildSession {
         switch builder {
         case .local(_, let realiser):
             PlanReport(try realiser.plan(targets), in: directory).write()
-        case .daemon(let daemon):
+        case .daemon(let owned):
+            let daemon = owned.daemon
             let missing = try daemon.missing(for: names(targets, daemon))
             try PlanReport(missing, of: daemon).write()
         }

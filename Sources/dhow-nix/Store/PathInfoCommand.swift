@@ -62,11 +62,11 @@ struct PathInfoCommand {
         for path in order { Output.standard.write(try line(path, width, store)) }
     }
 
-    private func closureSize(_ path: StorePath, _ store: LocalStore) throws -> UInt64 {
+    private func closureSize(_ path: StorePath, _ store: any MachineStore) throws -> UInt64 {
         try store.closure(of: [path]).reduce(0) { try $0 + store.requireInfo(of: $1).narSize }
     }
 
-    private func line(_ path: StorePath, _ width: Int, _ store: LocalStore) throws -> String {
+    private func line(_ path: StorePath, _ width: Int, _ store: any MachineStore) throws -> String {
         let info = try store.requireInfo(of: path)
         var line = store.directory.print(path)
         let shows = ["--size", "--closure-size", "--sigs"].map(flags.contains)
@@ -96,7 +96,7 @@ struct PathInfoCommand {
         return "\t" + padded("\(tenths / 10).\(tenths % 10)", 6) + [" ", "K", "M", "G", "T", "P"][unit]
     }
 
-    private func json(_ path: StorePath, _ store: LocalStore) throws -> JSONValue {
+    private func json(_ path: StorePath, _ store: any MachineStore) throws -> JSONValue {
         let info = try store.requireInfo(of: path)
         var members: [(String, JSONValue)] = [
             ("path", .string(store.directory.print(path))), ("narHash", .string(info.narHash.text(.sri))),

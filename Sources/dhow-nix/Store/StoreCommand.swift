@@ -101,9 +101,7 @@ struct StoreCommand {
             try NixStoreCommand.collect(
                 GarbageCollection(.delete(paths, ignoringLiveness: flags.contains("--ignore-liveness"))), session)
         case "optimise", "optimize":
-            let result = try StoreSession(settings).store.optimise()
-            StoreSession.say(
-                "\(StoreSession.mebibytes(Int64(result.freedBytes))) freed by hard-linking \(result.linkedFiles) files")
+            try NixStoreCommand.optimise(try StoreSession(settings))
         case "verify": try verify()
         case "roots":
             let session = try StoreSession(settings)
@@ -147,11 +145,12 @@ struct StoreCommand {
         let session = try StoreSession(settings)
         let file = try StoreSession.absolute(try one())
         let name = values["--name"] ?? NixStoreCommand.name(of: file)
-        session.print([try session.store.addTree(name: name, path: file, method: method)])
+        session.print([try session.store.add(tree: file, named: name, method: method)])
     }
 
     private func verify() throws {
-        if flags.contains("--repair"), try DatabaseRescue.isNeeded(settings.layout()) {
+        if flags.contains("--repair"), try settings.ownedStore() == nil, try DatabaseRescue.isNeeded(settings.layout())
+        {
             let result = try DatabaseRescue.run(try settings.layout())
             StoreSession.say(
                 "made a new database with \(result.registered) objects; \(result.lost) more are on the disk and no "
