@@ -88,7 +88,7 @@ public struct Fetcher {
         return result
     }
 
-    private func check(_ got: Hash, _ expected: Hash, _ url: String) throws {
+    func check(_ got: Hash, _ expected: Hash, _ url: String) throws {
         guard got != expected else { return }
         throw HostError(
             .failed,

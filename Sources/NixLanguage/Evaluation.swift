@@ -63,6 +63,15 @@ public struct Evaluation {
         evaluating(on: host, output)
     }
 
+    /// Where `<name>` is.
+    public static func find(
+        _ name: String, _ settings: EvaluationSettings, on host: any EvaluationHost
+    ) -> Result<String, Failure> {
+        var evaluation = Evaluation(.expression("null", basePath: "/"))
+        evaluation.settings = settings
+        return evaluation.evaluating(on: host) { try $0.findFile(name, in: $0.settings.searchPath) }
+    }
+
     /// Calls `body` with the value that the source is, not evaluated yet, and with what functions are given.
     func onEvaluator<Output>(
         of host: any EvaluationHost, _ body: @escaping (Evaluator, ValueRef, Attributes) throws -> Output
@@ -92,7 +101,7 @@ public struct Evaluation {
             try evaluator.parse(Array(text.utf8), origin: .expression, basePath: basePath)
         case .standardInput(let text, let basePath):
             try evaluator.parse(text, origin: .standardInput, basePath: basePath)
-        case .file(let path): try evaluator.parseFile(try evaluator.resolveExpressionPath(path))
+        case .file(let path): try evaluator.parseFile(try evaluator.resolveExpressionPath(CanonicalPath.make(path)))
         }
     }
 
@@ -123,7 +132,7 @@ public struct Evaluation {
         var basePath = "/"
         switch source {
         case .expression(_, let path), .standardInput(_, let path): basePath = path
-        case .file: basePath = evaluator.host.environment("PWD") ?? "/"
+        case .file: basePath = evaluator.host.workingDirectory
         }
         return evaluator.set(
             try arguments.map { name, argument in

@@ -93,9 +93,9 @@ enum InstantiateCommand {
     }
 
     static func source(_ word: String, isExpression: Bool, _ host: LocalHost) -> Evaluation.Source {
-        let directory = host.environment("PWD") ?? "/"
-        if isExpression { return .expression(word, basePath: directory) }
+        let directory = host.workingDirectory
         if word == "-" { return .standardInput(Output.readInput(), basePath: directory) }
+        if isExpression { return .expression(word, basePath: directory) }
         if word.hasPrefix("<"), word.hasSuffix(">") { return .expression("import \(word)", basePath: directory) }
         return .file(Settings.absolute(word, host))
     }
@@ -103,10 +103,7 @@ enum InstantiateCommand {
     private static func find(_ words: [String], _ settings: Settings, _ host: LocalHost) throws {
         for word in words {
             let name = word.hasPrefix("<") ? String(word.dropFirst().dropLast()) : word
-            var evaluation = Evaluation(.expression("toString <\(name)>", basePath: "/"))
-            evaluation.format = .raw
-            evaluation.settings = settings.evaluation
-            Output.standard.write(try evaluation.run(on: host).get() + [0x0A])
+            Output.standard.write(try Evaluation.find(name, settings.evaluation, on: host).get() + "\n")
         }
     }
 }

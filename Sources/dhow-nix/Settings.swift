@@ -25,11 +25,11 @@ struct Settings {
     mutating func take(_ option: String, _ rest: inout Arguments) throws -> Bool {
         switch option {
         case "--arg":
-            let name = try rest.value(of: option)
-            arguments.append((name, .expression(try rest.value(of: option))))
+            let (name, text) = try rest.pair(of: option)
+            arguments.append((name, .expression(text)))
         case "--argstr":
-            let name = try rest.value(of: option)
-            arguments.append((name, .string(try rest.value(of: option))))
+            let (name, text) = try rest.pair(of: option)
+            arguments.append((name, .string(text)))
         case "-I", "--include":
             evaluation.searchPath.append(.init(parsing: try rest.value(of: option)))
         case "--impure", "--no-pure-eval":
@@ -101,6 +101,6 @@ struct Settings {
 
     /// The absolute path of a file named on the command line.
     static func absolute(_ path: String, _ host: LocalHost) -> String {
-        path.hasPrefix("/") ? path : (host.environment("PWD") ?? (try? workingDirectory()) ?? "") + "/" + path
+        path.hasPrefix("/") ? path : host.workingDirectory + "/" + path
     }
 }

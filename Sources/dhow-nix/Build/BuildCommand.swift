@@ -97,7 +97,7 @@ struct BuildCommand {
     }
 
     private func source(_ host: LocalHost) -> Evaluation.Source {
-        let directory = host.environment("PWD") ?? "/"
+        let directory = host.workingDirectory
         if let expression { return .expression(expression, basePath: directory) }
         return .file(Settings.absolute(file ?? "./default.nix", host))
     }

@@ -46,7 +46,7 @@ extension Settings {
     }
 
     /// How an evaluation fetches.
-    private func fetching() throws -> Fetcher.Settings {
+    func fetching() throws -> Fetcher.Settings {
         let host = LocalHost()
         var settings = Fetcher.Settings()
         settings.transfer = try configuration.transfer(host)
