@@ -99,7 +99,7 @@ final class ProgressLine: Sendable {
         }
     }
 
-    private static func name(_ path: StorePath) -> String {
+    static func name(_ path: StorePath) -> String {
         path.isDerivation ? String(path.name.dropLast(4)) : String(path.name)
     }
 

@@ -28,8 +28,7 @@ struct BuildCommand {
 
     private var settings = Settings()
     private var words: [String] = []
-    private var file: String?
-    private var expression: String?
+    private var installables = Installables()
     private var link: String? = "result"
     private var (printsPaths, printsJSON, showsLogs, isDryRun) = (false, false, false, false)
     private var mode = BuildSettings.Mode.normal
@@ -43,8 +42,6 @@ struct BuildCommand {
 
     private mutating func take(_ option: String, _ rest: inout Arguments) throws {
         switch option {
-        case "--file", "-f": file = try rest.value(of: option)
-        case "--expr", "-E": expression = try rest.value(of: option)
         case "--out-link", "-o": link = try rest.value(of: option)
         case "--no-link": link = nil
         case "--print-out-paths": printsPaths = true
@@ -54,14 +51,16 @@ struct BuildCommand {
         case "--rebuild": mode = .check
         case "--repair": mode = .repair
         default:
-            guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
+            guard try installables.take(option, &rest) || settings.take(option, &rest) else {
+                throw UsageError("unrecognised flag '\(option)'")
+            }
         }
     }
 
     private mutating func perform() throws {
         let host = LocalHost()
-        settings.finish(host, isPure: expression != nil && !settings.isImpure)
-        let session = try BuildSession(settings, mode: mode, showsLogs: showsLogs)
+        settings.finish(host, isPure: installables.arePure && !settings.isImpure)
+        let session = try BuildSession(settings, mode: mode, showsLogs: showsLogs, namesLines: true)
         var targets: [BuildTargets.Target] = []
         var objects: [StorePath] = []
         var attributes: [String] = []
@@ -83,7 +82,7 @@ struct BuildCommand {
             for attribute in attributes.isEmpty ? [""] : attributes {
                 let (name, outputs) = BuildTargets.split(attribute)
                 for var target in try BuildTargets.evaluate(
-                    source(host), attribute: name, settings, on: evaluator)
+                    installables.source(host), attribute: name, settings, on: evaluator)
                 {
                     if let outputs { target.outputs = outputs }
                     targets.append(target)
@@ -92,14 +91,8 @@ struct BuildCommand {
         }
         let asked = targets.map { BuildTarget.outputs($0.derivation, Set($0.outputs)) } + objects.map { .object($0) }
         if isDryRun { return try session.showPlan(asked) }
-        try session.realise(asked, quiet: !showsLogs)
+        try session.realise(asked, quiet: true)
         try finish(targets, objects, session, host)
-    }
-
-    private func source(_ host: LocalHost) -> Evaluation.Source {
-        let directory = host.workingDirectory
-        if let expression { return .expression(expression, basePath: directory) }
-        return .file(Settings.absolute(file ?? "./default.nix", host))
     }
 
     private func finish(

@@ -21,9 +21,12 @@ struct BuildSession {
     private let mode: BuildSettings.Mode
 
     /// - Parameters:
-    ///   - showsLogs: whether what builders write goes to standard error.
     ///   - mode: what becomes of what is valid already.
-    init(_ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool) throws {
+    ///   - showsLogs: whether what builders write goes to standard error.
+    ///   - namesLines: whether each line that a builder writes says whose it is.
+    init(
+        _ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool, namesLines: Bool = false
+    ) throws {
         let host = LocalHost()
         showsProgress = settings.showsProgress
         self.mode = mode
@@ -34,7 +37,9 @@ struct BuildSession {
         }
         let store = try LocalStore(try settings.layout(host), options: settings.storeOptions)
         builder = .local(
-            store, try Self.realiser(store, settings, mode: mode, showsLogs: showsLogs, reported))
+            store,
+            try Self.realiser(
+                store, settings, mode: mode, showsLogs: showsLogs, namesLines: namesLines, reported))
         directory = store.directory
     }
 
@@ -47,12 +52,14 @@ struct BuildSession {
     }
 
     private static func realiser(
-        _ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode, showsLogs: Bool,
+        _ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode, showsLogs: Bool, namesLines: Bool = false,
         _ reported: ReportedFailures
     ) throws -> Realiser {
         let host = LocalHost()
         var build = settings.configuration.buildSettings(host)
         build.mode = mode
+        // Who has seen all lines need not see the last again.
+        if showsLogs { build.logLines = 0 }
         let stores = StoreSettings(host, settings.configuration)
         let transfer = try stores.transfer()
         build.download = { address, sink in try WebFile.read(address, settings: transfer, to: sink) }
@@ -61,7 +68,7 @@ struct BuildSession {
             store: store, settings: build, source: try CacheSource(settings.configuration, stores, host))
         realiser.onEvent = { event in
             if case .failed(_, let error) = event { reported.insert(error.reason) }
-            show(event, in: directory, showsLogs: showsLogs)
+            show(event, in: directory, showsLogs: showsLogs, namesLines: namesLines)
         }
         return realiser
     }
@@ -123,7 +130,7 @@ struct BuildSession {
         }
     }
 
-    private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool) {
+    private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool, namesLines: Bool) {
         if case .line = event, showsLogs {} else { ProgressLine.shared.show(event) }
         switch event {
         case .waiting(let path): say("waiting for lock on '\(directory.print(path))'")
@@ -137,7 +144,9 @@ struct BuildSession {
                 case .repair: "repairing outputs of"
                 }
             say("\(verb) '\(directory.print(path))'...")
-        case .line(_, let bytes): if showsLogs { Output.error.write(bytes + [0x0A]) }
+        case .line(let path, let bytes):
+            let name = namesLines ? Array((ProgressLine.name(path) + "> ").utf8) : []
+            if showsLogs { Output.error.write(name + bytes + [0x0A]) }
         case .built: break
         case .warning(let text): say("warning: " + text)
         case .note(let text): say(text)

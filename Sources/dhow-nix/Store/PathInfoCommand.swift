@@ -17,6 +17,8 @@ struct PathInfoCommand {
           --sigs                  signatures
           --json                  print JSON
           --all                   of every object
+          --file, -f FILE, --expr TEXT
+                                  PATH is an attribute of an expression; --derivation for how it is built
           --store DIR             a store other than the machine's
 
         """
@@ -24,6 +26,7 @@ struct PathInfoCommand {
     private var words: [String] = []
     private var flags: Set<String> = []
     private var settings = Settings()
+    private var installables = Installables()
     private static let names: [String: String] = [
         "-r": "--recursive", "--recursive": "--recursive", "-s": "--size", "--size": "--size",
         "-S": "--closure-size", "--closure-size": "--closure-size", "-h": "--human-readable",
@@ -37,10 +40,12 @@ struct PathInfoCommand {
         try rest.takeAll(help: help, separates: true, word: { command.words.append($0) }) { option, rest in
             if let flag = names[option] {
                 command.flags.insert(flag)
-            } else if try !command.settings.take(option, &rest) {
+            } else if try !command.installables.take(option, &rest), try !command.settings.take(option, &rest) {
                 throw UsageError("unrecognised flag '\(option)'")
             }
         }
+        command.words = try command.installables.paths(
+            of: command.words, as: command.flags.contains("--derivation") ? .derivations : .outputs, command.settings)
         try command.print()
     }
 

@@ -8,6 +8,8 @@ struct WhyDependsCommand {
 
         Print the shortest chain of objects from PATH to DEPENDENCY, each of which names the next.
 
+          --file, -f FILE, --expr TEXT
+                                  PATH and DEPENDENCY are attributes of an expression
           --all, -a               print all such chains
           --precise               say in which files and links the names are
 
@@ -25,6 +27,7 @@ struct WhyDependsCommand {
     static func run(_ arguments: Arguments) throws {
         var rest = arguments
         var settings = Settings()
+        var installables = Installables()
         var words: [String] = []
         var (isAll, isPrecise) = (false, false)
         try rest.takeAll(
@@ -34,11 +37,15 @@ struct WhyDependsCommand {
                     isAll = true
                 } else if option == "--precise" {
                     isPrecise = true
-                } else if try !settings.take(option, &rest) {
+                } else if try !installables.take(option, &rest), try !settings.take(option, &rest) {
                     throw UsageError("unrecognised flag '\(option)'")
                 }
             })
         guard words.count == 2 else { throw UsageError("'why-depends' needs two paths") }
+        words =
+            try installables.paths(of: [words[0]], as: .builtOutputs, settings)
+            + installables.paths(of: [words[1]], as: .outputs, settings)
+        guard words.count == 2 else { throw UsageError("each argument of 'why-depends' must be one object") }
         var options = LocalStore.Options()
         options.isWritable = false
         let session = try StoreSession(settings, options: options)
