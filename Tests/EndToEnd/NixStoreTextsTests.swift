@@ -81,10 +81,18 @@ import Testing
         let address = "file://\(place.root)/file"
         for options in [
             address, "--json \(address)", "--executable \(address)", "--name other \(address)",
-            "--hash-type sha1 \(address)", "--unpack file://\(place.root)/one.tgz",
-            "--unpack file://\(place.root)/two.tgz",
+            "--hash-type sha1 \(address)",
         ] {
             try Self.compare(place, "nix store prefetch-file \(options)")
+        }
+        // Debian's version cannot, but newer ones do.
+        for (archive, name) in [("one", "/lib.nix"), ("two", "")] {
+            let unpacked = try place.ours("nix store prefetch-file --json --unpack file://\(place.root)/\(archive).tgz")
+            #expect(unpacked.status == 0, "\(unpacked.stderr)")
+            let hash = try place.place.run(
+                "mkdir \(archive); tar xf \(archive).tgz -C \(archive); nix hash path \(archive)\(name)"
+            ).text
+            #expect(unpacked.stdout.contains("\"hash\":\"\(hash)\""), "\(unpacked.stdout)")
         }
         let none = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
         let wrong = try place.ours("nix store prefetch-file --name wrong --expected-hash \(none) \(address)")
@@ -108,7 +116,7 @@ import Testing
             """, to: "default.nix")
         let top = try place.ours("nix-build --no-out-link").text
         _ = try place.theirs("nix-build --no-out-link")
-        let bottom = try place.ours("nix-store -qR \(top) | grep -- -c$ #").text
+        let bottom = try place.place.ours("nix-store --store \(place.ourStore) -qR \(top) | grep -- '-c$'").text
         #expect(bottom.hasSuffix("-c"), "\(bottom)")
         for options in ["", "--all", "--precise", "--precise --all"] {
             let ours = try place.ours("nix why-depends \(options) \(top) \(bottom)")
@@ -119,5 +127,49 @@ import Testing
             #expect(ours.stdout == plain, "\(options): \(ours.stderr)")
             #expect(ours.stdout.split(separator: "\n").count > 2)
         }
+    }
+
+    @Test func attributesNamePaths() throws {
+        let place = try Self.place()
+        place.place.environment["NIX_CONFIG"] = "experimental-features = nix-command"
+        try Self.compare(place, "nix path-info -f default.nix two --derivation")
+        // What is not built has a path all the same, which is not valid.
+        try Self.compare(place, "nix path-info -f default.nix two")
+        try Self.compare(place, "nix-build -A two --no-out-link")
+        for command in [
+            "nix path-info -f default.nix two", "nix path-info -rs -f default.nix two",
+            "nix path-info --derivation --expr 'import (builtins.toPath \(place.root)/default.nix)' --impure two",
+            "nix show-derivation -f default.nix two", "nix show-derivation -r -f default.nix two",
+            "nix log -f default.nix two --offline", "nix why-depends -f default.nix two fails",
+            "nix path-info -f default.nix nope",
+        ] {
+            let (ours, theirs) = (try place.ours(command), try place.theirs(command))
+            #expect(ours.stdout == theirs.stdout && ours.status == theirs.status, "\(command): \(ours) \(theirs)")
+        }
+        let copied = try place.ours("nix copy -f default.nix two --to file://\(place.root)/cache")
+        #expect(copied.status == 0, "\(copied.stderr)")
+        let output = try place.ours("nix path-info -f default.nix two").text
+        let there = try place.place.run("nix path-info --store file://\(place.root)/cache \(output)")
+        #expect(there.text == output, "\(there)")
+    }
+
+    @Test func whatIsBuiltBecomesAGeneration() throws {
+        let place = try Self.place()
+        try place.write(
+            #"n: (import ./lib.nix).make { name = "n"; script = "echo ${toString n} > $out"; }"#, to: "numbered.nix")
+        for number in [1, 2, 2] {
+            let built = try place.ours(
+                "nix build --impure --expr 'import \(place.root)/numbered.nix \(number)' --no-link --profile $PWD/mine")
+            #expect(built.status == 0, "\(built.stderr)")
+        }
+        let links = try place.place.run("ls -d mine*; readlink mine; cat our-store$(readlink mine-2-link)")
+        #expect(links.text == "mine\nmine-1-link\nmine-2-link\nmine-2-link\n2")
+        let theirs = try place.place.run(
+            "nix-env -p mine --list-generations --store \(place.ourStore) && nix-store --gc --print-roots --store "
+                + place.ourStore)
+        #expect(theirs.stdout.contains("(current)"), "\(theirs)")
+        #expect(theirs.stdout.contains("/mine-1-link -> ") && theirs.stdout.contains("/mine-2-link -> "), "\(theirs)")
+        let several = try place.ours("nix build -f default.nix two^* --no-link --profile $PWD/mine")
+        #expect(several.status == 1 && several.stderr.contains("a single store path, but there are 2"), "\(several)")
     }
 }

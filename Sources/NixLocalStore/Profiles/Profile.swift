@@ -70,8 +70,13 @@ public struct Profile: Sendable {
             try store.addTemporaryRoot(path)
             let number = (all.last?.number ?? 0) + 1
             let file = "\(folder)/\(name)-\(number)-link"
-            try explained("making generation \(number) of") { () throws(KernelError) in
-                try here.replaceLink(file, to: store.directory.print(path))
+            if file.hasPrefix(store.layout.profiles + "/") {
+                try explained("making generation \(number) of") { () throws(KernelError) in
+                    try here.replaceLink(file, to: store.directory.print(path))
+                }
+            } else {
+                // Nobody looks for roots there.
+                try store.addRoot(file, to: path)
             }
             let generation = Generation(number: number, link: file, path: path, created: 0)
             try point(to: generation)

@@ -15,6 +15,7 @@ struct BuildCommand {
           --expr, -E TEXT         the expression
           --out-link, -o LINK     the links' name (result)
           --no-link               no links
+          --profile LINK          make the output a profile's new generation
           --print-out-paths       print the outputs
           --json                  print what was built as JSON
           --print-build-logs, -L  show what builders write
@@ -30,6 +31,7 @@ struct BuildCommand {
     private var words: [String] = []
     private var installables = Installables()
     private var link: String? = "result"
+    private var profile: String?
     private var (printsPaths, printsJSON, showsLogs, isDryRun) = (false, false, false, false)
     private var mode = BuildSettings.Mode.normal
 
@@ -44,6 +46,7 @@ struct BuildCommand {
         switch option {
         case "--out-link", "-o": link = try rest.value(of: option)
         case "--no-link": link = nil
+        case "--profile": profile = try rest.value(of: option)
         case "--print-out-paths": printsPaths = true
         case "--json": printsJSON = true
         case "--print-build-logs", "-L": (showsLogs, settings.showsProgress) = (true, false)
@@ -99,8 +102,10 @@ struct BuildCommand {
         _ targets: [BuildTargets.Target], _ objects: [StorePath], _ session: BuildSession, _ host: LocalHost
     ) throws {
         var (members, lines): ([JSONValue], [String]) = ([], [])
+        var made: Set<StorePath> = []
         var number = 0
         func place(_ path: StorePath, _ output: String) throws {
+            made.insert(path)
             lines.append(session.directory.print(path) + "\n")
             guard let link else { return }
             let file = link + (number == 0 ? "" : "-\(number)") + (output == "out" ? "" : "-" + output)
@@ -124,6 +129,13 @@ struct BuildCommand {
             members.append(["path": .string(session.directory.print(path))])
             try place(path, "out")
             number += 1
+        }
+        if let profile {
+            guard let path = made.first, made.count == 1 else {
+                throw UsageError(
+                    "'--profile' requires that the arguments produce a single store path, but there are \(made.count)")
+            }
+            _ = try Profile(Settings.absolute(profile, host), in: session.machineStore).add(path)
         }
         if printsPaths { Output.standard.write(lines.joined()) }
         if printsJSON { Output.standard.write(JSONValue.array(members).serialized() + "\n") }

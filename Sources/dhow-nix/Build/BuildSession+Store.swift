@@ -54,7 +54,8 @@ extension BuildSession {
 
     func addRoot(_ link: String, to path: StorePath) throws { try machineStore.addRoot(link, to: path) }
 
-    private var machineStore: any MachineStore {
+    /// The store that is built into.
+    var machineStore: any MachineStore {
         switch builder {
         case .local(let store, _): store
         case .daemon(let owned): owned
