@@ -12,8 +12,8 @@ enum RemoteStoreCommand {
                dhow-nix store copy-sigs --substituter STORE [-r] [--store STORE] PATH...
                dhow-nix store ping|info [--json] [--store STORE]
 
-        Sign objects; take over signatures from other stores; compare objects with what the store says of them, and that with its signatures; ask a store who
-        it is.
+        Sign objects; take over signatures from other stores; compare objects with what the store says of them, and
+        that with its signatures; ask a store who it is.
 
           --key-file, -k FILE     the secret key
           --substituter, -s STORE where to take signatures from

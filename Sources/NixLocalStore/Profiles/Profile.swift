@@ -60,8 +60,7 @@ public struct Profile: Sendable {
     /// Makes a generation for `path` and switches to it; the newest, where that is the same already, is used again.
     @discardableResult
     public func add(_ path: StorePath) throws -> Generation {
-        let lock = try lock()
-        return try withExtendedLifetime(lock) {
+        try locked {
             let (all, _) = try generations()
             if let last = all.last, last.path == path {
                 try point(to: last)
@@ -86,8 +85,7 @@ public struct Profile: Sendable {
 
     /// Makes generation `number` the current one, or the one before the current.
     public func switchTo(_ number: Int?) throws -> (from: Int?, to: Int) {
-        let lock = try lock()
-        return try withExtendedLifetime(lock) {
+        try locked {
             let (all, current) = try generations()
             let target =
                 number.map { wanted in all.first { $0.number == wanted } }
@@ -106,8 +104,7 @@ public struct Profile: Sendable {
     /// Removes generations; the objects stay until they are collected.
     /// - Returns: the numbers that are gone.
     public func delete(_ numbers: Set<Int>) throws -> [Int] {
-        let lock = try lock()
-        return try withExtendedLifetime(lock) {
+        try locked {
             let (all, current) = try generations()
             if let current, numbers.contains(current) {
                 throw StoreError(.stillInUse, "cannot delete current version of profile '\(link)'")
@@ -137,6 +134,17 @@ public struct Profile: Sendable {
         // Relative, so that the folder may move.
         let target = String(generation.link.split(separator: "/").last ?? "")
         try explained("switching") { () throws(KernelError) in try here.replaceLink(link, to: target) }
+    }
+
+    /// Calls `body` while nobody else changes the profile. The lock's file goes in the end; whoever waits for it sees
+    /// by a byte in it that it has, as with all of Nix's locks.
+    private func locked<Result>(_ body: () throws -> Result) throws -> Result {
+        let file = try lock()
+        defer {
+            try? here.unlinkIfPresent(link + ".lock")
+            try? file.writeAll("d")
+        }
+        return try body()
     }
 
     private func lock() throws -> FileDescriptor {
