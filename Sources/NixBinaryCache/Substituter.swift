@@ -138,6 +138,8 @@ public struct Substituter: Sendable {
             do {
                 guard let found = try acceptable(path, in: cache) else { continue }
                 onEvent(.began(found.info))
+                var isFetched = false
+                defer { onEvent(isFetched ? .finished(found.info) : .failed(found.info)) }
                 try cache.withArchive(of: path) { archive in
                     // Signatures were looked at above, with the keys of this substituter.
                     try destination.add(found.info, checkSignatures: false) { limit in
@@ -146,7 +148,7 @@ public struct Substituter: Sendable {
                         return piece
                     }
                 }
-                onEvent(.finished(found.info))
+                isFetched = true
                 return
             } catch {
                 // Of the destination, such as a full disk: no other cache helps.

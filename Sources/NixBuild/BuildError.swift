@@ -10,7 +10,7 @@ public struct BuildError: Error, Sendable, CustomStringConvertible {
         case hashMismatch
         /// Built again, it was different.
         case notDeterministic
-        /// Nothing here can build it: another platform, no sandbox, no job.
+        /// Nothing here can build it: another platform, no sandbox, no job, nothing to compare with.
         case cannotBuild
         /// A cache does not give what it announced.
         case fetchFailed

@@ -45,7 +45,7 @@ struct DerivationBuild {
             case .check:
                 guard valid.count == outputs.count else {
                     throw BuildError(
-                        .failed, "some outputs of '\(name)' are not valid, so checking is not possible")
+                        .cannotBuild, "some outputs of '\(name)' are not valid, so checking is not possible")
                 }
             case .repair: break
             }

@@ -60,7 +60,7 @@ extension Fetcher {
                 path = String(path[..<slash])
             }
         }
-        let path = try store.addTree(name: request.name, path: top) { wanted.contains($0) }
+        let path = try store.add(tree: top, named: request.name) { wanted.contains($0) }
         var result = try described(path, request)
         result.lastModified =
             hasCommits ? Int64(try repository.line("log", "-1", "--format=%ct", "--no-show-signature", "HEAD")) : 0
@@ -134,7 +134,7 @@ extension Fetcher {
             // Submodules with relative addresses begin at the repository's own.
             _ = try clone.output(["remote", "set-url", "origin", request.url])
             _ = try clone.output(["submodule", "--quiet", "update", "--init", "--recursive"])
-            return try store.addTree(name: request.name, path: clone.directory) { path in
+            return try store.add(tree: clone.directory, named: request.name) { path in
                 path.split(separator: "/").last != ".git"
             }
         }
@@ -142,7 +142,7 @@ extension Fetcher {
         _ = try repository.output(["archive", "--format=tar", "--output=\(file)", revision])
         let source = DescriptorSource(try FileDescriptor.open(file))
         let tree = try Tarball.unpack(source, into: directory, called: request.url) { _, root in root }
-        return try store.addTree(name: request.name, path: tree.path)
+        return try store.add(tree: tree.path, named: request.name)
     }
 }
 

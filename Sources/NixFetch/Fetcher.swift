@@ -33,12 +33,12 @@ public struct Fetcher {
         }
     }
 
-    let store: LocalStore
+    let store: any MachineStore
     let settings: Settings
     let cache: FetchCache?
 
     /// - Throws: when the file of what was fetched before is there and cannot be used.
-    public init(into store: LocalStore, _ settings: Settings) throws {
+    public init(into store: any MachineStore, _ settings: Settings) throws {
         self.store = store
         self.settings = settings
         cache = try settings.cacheDirectory.map {
@@ -68,7 +68,7 @@ public struct Fetcher {
     private func file(_ request: FetchRequest) throws -> FetchResult {
         let url = Self.address(request.url)
         let result = try cached("file", url, request) { file, _ in
-            (try store.addTree(name: request.name, path: file, method: .flat), nil)
+            (try store.add(tree: file, named: request.name, method: .flat), nil)
         }
         if let expected = request.expected {
             let got = try Hash(.sha256, contentsOf: store.layout.file(result.path), in: DirectorySource())
@@ -81,14 +81,14 @@ public struct Fetcher {
         let url = Self.address(request.url)
         var result = try cached("tarball", url, request) { file, directory in
             let tree = try Tarball.unpack(file, into: directory, called: request.url)
-            return (try store.addTree(name: request.name, path: tree.path), tree.lastModified)
+            return (try store.add(tree: tree.path, named: request.name), tree.lastModified)
         }
         result.narHash = try store.info(of: result.path)?.narHash
         if let expected = request.expected, let got = result.narHash { try check(got, expected, request.url) }
         return result
     }
 
-    private func check(_ got: Hash, _ expected: Hash, _ url: String) throws {
+    func check(_ got: Hash, _ expected: Hash, _ url: String) throws {
         guard got != expected else { return }
         throw HostError(
             .failed,

@@ -25,6 +25,15 @@ enum Tarball {
         }
     }
 
+    /// The same of an archive with any number of outermost entries: with several the directory that holds them.
+    static func unpackWhole(_ file: String, into directory: String, called url: String) throws -> Tree {
+        let source = DescriptorSource(try FileDescriptor.open(file))
+        return try unpack(try DecompressingSource(source), into: directory, called: url) { names, root in
+            guard let name = names.first else { throw HostError(.failed, "archive '\(url)' is empty") }
+            return names.count == 1 ? root + "/" + name.description : root
+        }
+    }
+
     /// Unpacks a stream that is not compressed, and takes what `choose` does of it.
     static func unpack(
         _ source: any ByteSource, into directory: String, called url: String,

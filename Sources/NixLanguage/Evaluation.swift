@@ -36,6 +36,13 @@ public struct Evaluation {
     /// A failure in words, as it is shown to the user.
     public struct Failure: Error, Sendable, CustomStringConvertible {
         public let description: String
+        /// Whether it comes from a wrong use of something, for which there is help.
+        public let isUsage: Bool
+
+        init(_ error: EvaluationError, in printer: ErrorPrinter) {
+            description = printer.print(error)
+            isUsage = error.kind == .usage
+        }
     }
 
     public var source: Source
@@ -56,6 +63,15 @@ public struct Evaluation {
         evaluating(on: host, output)
     }
 
+    /// Where `<name>` is.
+    public static func find(
+        _ name: String, _ settings: EvaluationSettings, on host: any EvaluationHost
+    ) -> Result<String, Failure> {
+        var evaluation = Evaluation(.expression("null", basePath: "/"))
+        evaluation.settings = settings
+        return evaluation.evaluating(on: host) { try $0.findFile(name, in: $0.settings.searchPath) }
+    }
+
     /// Calls `body` with the value that the source is, not evaluated yet, and with what functions are given.
     func onEvaluator<Output>(
         of host: any EvaluationHost, _ body: @escaping (Evaluator, ValueRef, Attributes) throws -> Output
@@ -74,7 +90,7 @@ public struct Evaluation {
             let evaluator = Evaluator(host: settings.fence(host), settings: settings, stack: stack)
             do { return .success(try body(evaluator)) } catch {
                 let printer = ErrorPrinter(positions: evaluator.positions, showsTrace: settings.showsTrace)
-                return .failure(Failure(description: printer.print(evaluator.evaluationError(error))))
+                return .failure(Failure(evaluator.evaluationError(error), in: printer))
             }
         }
     }
@@ -85,7 +101,7 @@ public struct Evaluation {
             try evaluator.parse(Array(text.utf8), origin: .expression, basePath: basePath)
         case .standardInput(let text, let basePath):
             try evaluator.parse(text, origin: .standardInput, basePath: basePath)
-        case .file(let path): try evaluator.parseFile(try evaluator.resolveExpressionPath(path))
+        case .file(let path): try evaluator.parseFile(try evaluator.resolveExpressionPath(CanonicalPath.make(path)))
         }
     }
 
@@ -116,7 +132,7 @@ public struct Evaluation {
         var basePath = "/"
         switch source {
         case .expression(_, let path), .standardInput(_, let path): basePath = path
-        case .file: basePath = evaluator.host.environment("PWD") ?? "/"
+        case .file: basePath = evaluator.host.workingDirectory
         }
         return evaluator.set(
             try arguments.map { name, argument in

@@ -11,21 +11,8 @@ extension LocalStore {
 
     public func info(of path: StorePath) throws -> PathInfo? { try database.info(of: path) }
 
-    /// What is known of a path that must be valid.
-    /// - Throws: `StoreError.notValid`.
-    public func requireInfo(of path: StorePath) throws -> PathInfo {
-        guard let info = try info(of: path) else { throw notValid(path) }
-        return info
-    }
-
-    func notValid(_ path: StorePath) -> StoreError {
-        StoreError(.notValid, "path '\(directory.print(path))' is not valid")
-    }
-
-    /// The objects that a valid path's bytes name.
-    public func references(of path: StorePath) throws -> Set<StorePath> {
-        guard let references = try database.references(of: path) else { throw notValid(path) }
-        return references
+    public func references(ifValid path: StorePath) throws -> Set<StorePath>? {
+        try database.references(of: path)
     }
 
     /// The valid objects whose bytes name `path`.
@@ -47,21 +34,6 @@ extension LocalStore {
             throw StoreError(.badStorePath, "'\(part)' is not the hash part of a store path: it has 32 characters")
         }
         return try database.path(fromHashPart: part)
-    }
-
-    /// The derivation in a `.drv` file of the store.
-    public func derivation(at path: StorePath) throws -> Derivation {
-        let file = layout.file(path)
-        let text: [UInt8]
-        do { text = try FileDescriptor.currentDirectory.readFile(file) } catch {
-            throw StoreError(.system(error.code.rawValue), "reading the derivation '\(file)': \(error.code)")
-        }
-        guard path.isDerivation else {
-            throw StoreError(.badDerivation, "'\(directory.print(path))' is not a derivation")
-        }
-        do {
-            return try Derivation(aterm: text, name: String(path.name.dropLast(4)), in: directory)
-        } catch { throw StoreError(.badDerivation, "derivation '\(directory.print(path))': \(error.reason)") }
     }
 
     public func archive(of path: StorePath, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {

@@ -6,7 +6,7 @@ import NixStore
 ///
 /// All methods block, and may be called from any thread: the database has one connection behind a queue, the roots of
 /// this process a mutex, and whatever else is shared is locked by files, as between processes.
-public final class LocalStore: SignableStore {
+public final class LocalStore: MachineStore {
     public struct Options: Sendable {
         /// Whether things may be added; without it the store need not be the user's.
         public var isWritable = true
@@ -22,7 +22,6 @@ public final class LocalStore: SignableStore {
 
     public let layout: StoreLayout
     public let options: Options
-    public var directory: StoreDirectory { layout.directory }
     let database: StoreDatabase
     private let temporaryRoots: TemporaryRoots
     /// Shared by everybody who has the store open; exclusive for changing the database's form.

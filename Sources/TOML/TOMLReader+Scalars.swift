@@ -51,7 +51,7 @@ extension TOMLReader {
                 throw fail("bad value '\(text)'")
             }
             guard let value = Int64(plain, radix: radix) else {
-                throw fail("integer '\(text)' is out of range")
+                throw outOfRange(text, radix)
             }
             return .integer(value)
         }
@@ -63,6 +63,17 @@ extension TOMLReader {
         else { throw fail("bad number '\(text)'") }
         guard let value = Double(plain) else { throw fail("bad number '\(text)'") }
         return .float(value)
+    }
+
+    /// - Parameter text: the number that has just been read.
+    private func outOfRange(_ text: String, _ radix: Int) -> TOMLError {
+        let start = bytes.prefix(at).lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+        let end = bytes[at...].firstIndex(of: 0x0A) ?? bytes.count
+        let error = fail("integer '\(text)' is out of range")
+        return TOMLError(
+            error.reason, line: error.line,
+            range: TOMLRange(
+                radix: radix, lineText: String(decoding: bytes[start..<end], as: UTF8.self), column: at - start))
     }
 
     func timestamp(_ text: String) throws -> String? {

@@ -31,8 +31,22 @@ public struct TOMLError: Error, CustomStringConvertible {
     public let reason: String
     /// From 1; `nil` when it is none's.
     public let line: Int?
+    /// Where in the text it is seen, for numbers that are out of range.
+    public let range: TOMLRange?
 
-    public init(_ reason: String, line: Int?) { (self.reason, self.line) = (reason, line) }
+    public init(_ reason: String, line: Int?, range: TOMLRange? = nil) {
+        (self.reason, self.line, self.range) = (reason, line, range)
+    }
 
     public var description: String { line.map { "\(reason) (line \($0))" } ?? reason }
+}
+
+/// An integer that does not fit into 64 bits, and the line that it is in.
+public struct TOMLRange: Sendable {
+    /// The base of its digits.
+    public let radix: Int
+    /// The text of its line.
+    public let lineText: String
+    /// How many bytes of the line are before its end.
+    public let column: Int
 }

@@ -71,6 +71,14 @@ struct Arguments {
         return isCluster ? option.dropFirst().map { "-\($0)" } : [option]
     }
 
+    /// The two values of `option`.
+    mutating func pair(of option: String) throws(UsageError) -> (String, String) {
+        guard let first = pending.popFirst(), let second = pending.popFirst() else {
+            throw UsageError("flag '\(option)' requires 2 argument(s)")
+        }
+        return (first, second)
+    }
+
     /// The value of `option`.
     mutating func value(of option: String) throws(UsageError) -> String {
         guard let value = pending.popFirst() else { throw UsageError("flag '\(option)' requires 1 argument(s)") }

@@ -12,6 +12,8 @@ enum CopyCommand {
 
           --from STORE, --to STORE
                                   where from and where to (the daemon)
+          --file, -f FILE, --expr TEXT
+                                  PATH is an attribute of an expression, which is built first
           --no-check-sigs         accept what no trusted key has signed
           --no-recursive          without what the objects refer to
           --substitute-on-destination, -s
@@ -26,6 +28,9 @@ enum CopyCommand {
         var settings = StoreSettings(LocalHost())
         var (from, to): (String?, String?) = (nil, nil)
         var words: [String] = []
+        // For attributes of expressions, which are built first.
+        var evaluation = Settings()
+        var installables = Installables()
         var (checks, recurses, substitutes) = (true, true, false)
         while let item = rest.next() {
             switch item {
@@ -40,11 +45,16 @@ enum CopyCommand {
                 case "-r", "--recursive": recurses = true
                 case "--substitute-on-destination", "-s": substitutes = true
                 default:
-                    guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
+                    let isKnown =
+                        try installables.take(option, &rest) || settings.take(option, &rest)
+                        || evaluation.take(option, &rest)
+                    guard isKnown else { throw UsageError("unrecognised flag '\(option)'") }
                 }
             }
         }
         guard from != nil || to != nil else { throw UsageError("you must pass '--from' and/or '--to'") }
+        evaluation.configuration = settings.configuration
+        words = try installables.paths(of: words, as: from == nil ? .builtOutputs : .outputs, evaluation)
         guard !words.isEmpty else { throw UsageError("'copy' needs the paths to copy") }
         let source = try settings.open(from ?? settings.store)
         let destination = try settings.open(to ?? settings.store, creates: true)

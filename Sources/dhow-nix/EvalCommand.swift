@@ -32,7 +32,7 @@ enum EvalCommand {
         var apply: String?
         var format = Evaluation.Format.modern
         var isStrict = false
-        let directory = host.environment("PWD") ?? "/"
+        let directory = host.workingDirectory
         while let item = rest.next() {
             switch item {
             case .word(let word): attribute = word

@@ -75,10 +75,13 @@ enum InstantiateCommand {
                 evaluation.isStrict = isStrict
                 evaluation.settings = settings.evaluation
                 var text = try evaluation.run(on: writer).get()
-                if case .derivationPath = chosen, let root, let writer = writer as? StoreHost {
+                if case .derivationPath = chosen, !text.isEmpty {
                     rootCount += 1
-                    text = try writer.addRoots(
-                        text, root: Settings.absolute(root, host), count: rootCount)
+                    if let root, let writer = writer as? ReadOnlyStoreHost {
+                        text = try writer.addRoots(text, root: Settings.absolute(root, host), count: rootCount)
+                    } else if rootCount == 1, settings.warnsOfMissingRoots {
+                        StoreSession.say(StoreSession.rootWarning)
+                    }
                 }
                 switch chosen {
                 case .raw, .xml: break
@@ -90,9 +93,9 @@ enum InstantiateCommand {
     }
 
     static func source(_ word: String, isExpression: Bool, _ host: LocalHost) -> Evaluation.Source {
-        let directory = host.environment("PWD") ?? "/"
-        if isExpression { return .expression(word, basePath: directory) }
+        let directory = host.workingDirectory
         if word == "-" { return .standardInput(Output.readInput(), basePath: directory) }
+        if isExpression { return .expression(word, basePath: directory) }
         if word.hasPrefix("<"), word.hasSuffix(">") { return .expression("import \(word)", basePath: directory) }
         return .file(Settings.absolute(word, host))
     }
@@ -100,10 +103,7 @@ enum InstantiateCommand {
     private static func find(_ words: [String], _ settings: Settings, _ host: LocalHost) throws {
         for word in words {
             let name = word.hasPrefix("<") ? String(word.dropFirst().dropLast()) : word
-            var evaluation = Evaluation(.expression("toString <\(name)>", basePath: "/"))
-            evaluation.format = .raw
-            evaluation.settings = settings.evaluation
-            Output.standard.write(try evaluation.run(on: host).get() + [0x0A])
+            Output.standard.write(try Evaluation.find(name, settings.evaluation, on: host).get() + "\n")
         }
     }
 }

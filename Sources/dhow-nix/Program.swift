@@ -46,7 +46,7 @@ struct Program {
                 called: called)
         case "path-info":
             return run(
-                StoreSettings.isRemote(options) ? RemotePathInfoCommand.run : PathInfoCommand.run, options,
+                StoreSettings.namesCache(options) ? RemotePathInfoCommand.run : PathInfoCommand.run, options,
                 called: called)
         case "why-depends": return run(WhyDependsCommand.run, options, called: called)
         case "derivation": return run(DerivationCommand.run, options, called: called)
@@ -91,6 +91,9 @@ struct Program {
             let text = String(describing: error)
             let whole = Array((text.hasPrefix("error:") ? text + "\n" : "error: \(text)\n").utf8)
             Output.error.write(Output.error.isTerminal ? whole : TerminalText.plain(whole))
+            if let failure = error as? Evaluation.Failure, failure.isUsage {
+                Output.error.write("Try '\(name) --help' for more information.\n")
+            }
         }
         return 1
     }

@@ -95,10 +95,11 @@ final class ProgressLine: Sendable {
                 state.copied += 1
                 state.activities.removeAll { $0.path == info.path }
             }
+        case .failed(let info): update { state in state.activities.removeAll { $0.path == info.path } }
         }
     }
 
-    private static func name(_ path: StorePath) -> String {
+    static func name(_ path: StorePath) -> String {
         path.isDerivation ? String(path.name.dropLast(4)) : String(path.name)
     }
 

@@ -9,12 +9,14 @@ enum RemoteStoreCommand {
     static let help = """
         Usage: dhow-nix store sign --key-file FILE [-r] [--store STORE] PATH...
                dhow-nix store verify [--sigs-needed N] [--no-contents] [--no-trust] [-r] [--store STORE] PATH...
+               dhow-nix store copy-sigs --substituter STORE [-r] [--store STORE] PATH...
                dhow-nix store ping|info [--json] [--store STORE]
 
-        Sign objects; compare objects with what the store says of them, and that with its signatures; ask a store who
-        it is.
+        Sign objects; take over signatures from other stores; compare objects with what the store says of them, and
+        that with its signatures; ask a store who it is.
 
           --key-file, -k FILE     the secret key
+          --substituter, -s STORE where to take signatures from
           --sigs-needed, -n N     how many trusted keys must have signed each object (1)
           --no-contents, --no-trust
                                   without reading the objects; without looking at signatures
@@ -26,9 +28,9 @@ enum RemoteStoreCommand {
     /// Whether the arguments ask for one of these: `verify` of the machine's own store is `StoreCommand`'s.
     static func isMeant(by arguments: [String]) -> Bool {
         switch arguments.first {
-        case "sign", "ping", "info": return true
+        case "sign", "copy-sigs", "ping", "info": return true
         case "verify":
-            return StoreSettings.isRemote(arguments)
+            return StoreSettings.namesCache(arguments)
                 || arguments.contains { ["--sigs-needed", "-n", "--recursive", "-r"].contains($0) }
         default: return false
         }
@@ -37,6 +39,7 @@ enum RemoteStoreCommand {
     private struct Options {
         var words: [String] = []
         var keyFile: String?
+        var substituters: [String] = []
         var signaturesNeeded = 1
         var (checksContents, checksTrust, recurses, isJSON) = (true, true, false, false)
     }
@@ -52,6 +55,7 @@ enum RemoteStoreCommand {
             case .option(let option):
                 switch option {
                 case "--key-file", "-k": options.keyFile = try rest.value(of: option)
+                case "--substituter", "-s": options.substituters.append(try rest.value(of: option))
                 case "--sigs-needed", "-n":
                     let text = try rest.value(of: option)
                     guard let number = Int(text), number >= 0 else {
@@ -67,11 +71,14 @@ enum RemoteStoreCommand {
                 }
             }
         }
-        guard !options.words.isEmpty else { throw UsageError("'store' needs 'sign', 'verify', 'ping' or 'info'") }
+        guard !options.words.isEmpty else {
+            throw UsageError("'store' needs 'sign', 'copy-sigs', 'verify', 'ping' or 'info'")
+        }
         let verb = options.words.removeFirst()
         let store = try settings.open(settings.store)
         switch verb {
         case "sign": try sign(options, store, settings)
+        case "copy-sigs": try copySignatures(options, store, settings)
         case "verify": try verify(options, store, settings)
         case "ping", "info": try ping(options, store, settings)
         default: throw UsageError("'\(verb)' is not a command of 'store'")
@@ -101,6 +108,29 @@ enum RemoteStoreCommand {
             count += 1
         }
         Output.error.write("added \(count) signatures\n")
+    }
+
+    private static func copySignatures(
+        _ options: Options, _ store: any SignableStore, _ settings: StoreSettings
+    ) throws {
+        guard !options.substituters.isEmpty else {
+            throw UsageError("you must specify at least one substituter using '-s'")
+        }
+        let others = try options.substituters.map { try settings.open($0) }
+        let counts = try concurrently(try infos(options, store, settings), parallelism: 8) { info in
+            var new: Set<String> = []
+            for other in others {
+                // A signature of something else under the same path is of no use here.
+                guard let theirs = try other.info(of: info.path), theirs.narHash == info.narHash,
+                    theirs.narSize == info.narSize, theirs.references == info.references
+                else { continue }
+                new.formUnion(theirs.signatures)
+            }
+            new.subtract(info.signatures)
+            if !new.isEmpty { try store.addSignatures(new.sorted(), to: info.path) }
+            return new.count
+        }
+        Output.error.write("imported \(counts.reduce(0, +)) signatures\n")
     }
 
     private static func verify(_ options: Options, _ store: any Store, _ settings: StoreSettings) throws {

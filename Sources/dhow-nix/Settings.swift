@@ -16,6 +16,8 @@ struct Settings {
     var isReadOnly = false
     /// Whether a terminal's last line says how builds go.
     var showsProgress = true
+    /// Whether a derivation or an output that nothing keeps is warned of.
+    var warnsOfMissingRoots = true
     /// Whether `--read-write-mode` was given.
     var isReadWrite = false
 
@@ -23,11 +25,11 @@ struct Settings {
     mutating func take(_ option: String, _ rest: inout Arguments) throws -> Bool {
         switch option {
         case "--arg":
-            let name = try rest.value(of: option)
-            arguments.append((name, .expression(try rest.value(of: option))))
+            let (name, text) = try rest.pair(of: option)
+            arguments.append((name, .expression(text)))
         case "--argstr":
-            let name = try rest.value(of: option)
-            arguments.append((name, .string(try rest.value(of: option))))
+            let (name, text) = try rest.pair(of: option)
+            arguments.append((name, .string(text)))
         case "-I", "--include":
             evaluation.searchPath.append(.init(parsing: try rest.value(of: option)))
         case "--impure", "--no-pure-eval":
@@ -39,7 +41,8 @@ struct Settings {
         case "--log-format": showsProgress = Self.hasProgress(logFormat: try rest.value(of: option))
         case "--read-only", "--readonly-mode": isReadOnly = true
         case "--read-write-mode": isReadWrite = true
-        case "--quiet", "-v", "--verbose", "--offline", "--refresh", "--no-gc-warning": break
+        case "--no-gc-warning": warnsOfMissingRoots = false
+        case "--quiet", "-v", "--verbose", "--offline", "--refresh": break
         default: return try configuration.take(option, &rest)
         }
         return true
@@ -98,6 +101,6 @@ struct Settings {
 
     /// The absolute path of a file named on the command line.
     static func absolute(_ path: String, _ host: LocalHost) -> String {
-        path.hasPrefix("/") ? path : (host.environment("PWD") ?? (try? workingDirectory()) ?? "") + "/" + path
+        path.hasPrefix("/") ? path : host.workingDirectory + "/" + path
     }
 }

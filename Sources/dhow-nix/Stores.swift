@@ -47,11 +47,10 @@ struct StoreSettings {
 
     var directory: StoreDirectory { StoreDirectory(host.environment("NIX_STORE_DIR") ?? "/nix/store") }
 
-    /// Whether the options name a store that is another process's, or a binary cache.
-    static func isRemote(_ options: [String]) -> Bool {
+    /// Whether the options name a binary cache.
+    static func namesCache(_ options: [String]) -> Bool {
         guard let at = options.firstIndex(of: "--store"), at + 1 < options.count else { return false }
-        let name = options[at + 1]
-        return name == "daemon" || name.hasPrefix("unix:") || CacheAddress.isOne(name)
+        return CacheAddress.isOne(options[at + 1])
     }
 
     /// Opens the store that `text` names: `daemon`, `unix://SOCKET`, a binary cache's address, `local`, or the directory
@@ -62,11 +61,8 @@ struct StoreSettings {
             return try BinaryCacheStore(
                 CacheAddress(text), directory: directory, settings: transfer(), disk: disk, creates: creates)
         }
-        let socket = host.environment("NIX_DAEMON_SOCKET_PATH") ?? DaemonStore.standardSocket
-        if text == "daemon" || text == "unix://" { return try daemon(socket) }
-        if text.hasPrefix("unix://") { return try daemon(String(text.dropFirst(7))) }
+        if let owned = try ownedStore(text) { return owned.daemon }
         let layout = try StoreLayout.named(text, environment: host.environment)
-        if text == "auto", access(layout.database, W_OK) != 0, access(socket, W_OK) == 0 { return try daemon(socket) }
         var options = LocalStore.Options()
         options.optimises = configuration.optimisesAutomatically
         let keys = try trustedKeys()
@@ -74,11 +70,7 @@ struct StoreSettings {
         return try LocalStore(layout, options: options)
     }
 
-    private func daemon(_ socket: String) throws -> DaemonStore {
-        try DaemonStore(socket: socket, directory: directory, options: configuration.daemonOptions) { event in
-            if case .message(let text) = event { Output.error.write(text + "\n") }
-        }
-    }
+    func environment(_ name: String) -> String? { host.environment(name) }
 
     /// The object that a word of the command line names: its path, or a link that leads there.
     func path(_ word: String) throws -> StorePath {
@@ -152,7 +144,7 @@ final class TransferReport: Sendable {
             Output.error.write("copying \(count) path\(count == 1 ? "" : "s")...\n")
         case .began(let info):
             Output.error.write("copying path '\(directory.print(info.path))' \(verb) '\(place)'...\n")
-        case .planned, .copied, .finished: break
+        case .planned, .copied, .finished, .failed: break
         }
     }
 }

@@ -221,7 +221,7 @@ import Testing
             }
             """, to: "failing.nix")
         let cases: [(name: String, status: Int32, words: [String])] = [
-            ("fails", 100, ["failed with exit code 3", "> one\n", "> two\n"]),
+            ("fails", 100, ["\none\ntwo\n", "failed with exit code 3\n"]),
             ("needs", 100, ["failed with exit code 3", "1 dependencies of derivation"]),
             ("nothing", 100, ["failed to produce output path for output 'out' at '/nix/store/"]),
             ("missing", 100, ["executing '/nix/store/", "no such file or directory"]),
@@ -242,6 +242,11 @@ import Testing
             #expect(output.status == status, "\(name): \(output.stderr)")
             for word in words { #expect(output.stderr.contains(word), "\(name): \(output.stderr)") }
         }
+        // Who does not see the lines is shown the last of them.
+        let unseen = try place.ours("nix-build failing.nix -A fails --no-out-link -Q").stderr
+        #expect(unseen.contains("       last 2 log lines:\n       > one\n       > two\n"), "\(unseen)")
+        let named = try place.ours("nix build -f failing.nix fails -L").stderr
+        #expect(named.contains("\nfails> one\nfails> two\n") && !named.contains("log lines"), "\(named)")
         let all = try place.ours("nix-build failing.nix -A fails -A refersFar -A nothing -k --no-out-link")
         #expect(all.status == 100 && all.stderr.contains("error: build of '"), "\(all.stderr)")
         try place.checkStore()

@@ -33,6 +33,15 @@ import Testing
         _ = try check("\(dhow) copy --from file://\(root)/theirs --to \(target) \(path)")
         _ = try check("\(dhow) store sign --store file://\(root)/ours -k secret -r \(path)")
         #expect(try check("\(nix) path-info --sigs --store file://\(root)/ours \(path)").contains("test-1:"))
+        // Signatures alone, by both.
+        _ = try check("cp -a store theirs-again")
+        for (program, store) in [(dhow, "store"), (nix, "theirs-again")] {
+            let imported = try run("\(program) store copy-sigs -s file://\(root)/ours --store \(root)/\(store) \(path)")
+            #expect(imported.status == 0 && imported.stderr.contains("imported"), "\(imported)")
+            #expect(try check("\(nix) path-info --sigs --store \(root)/\(store) \(path)").contains("test-1:"))
+        }
+        let nowhere = try run("\(dhow) store copy-sigs --store \(root)/store \(path)")
+        #expect(nowhere.status == 1 && nowhere.stderr.contains("at least one substituter"), "\(nowhere)")
         let verify = "store verify --store file://\(root)/ours --trusted-public-keys '\(publicKey)'"
         _ = try check("\(dhow) \(verify) \(path)")
         #expect(try check("\(dhow) path-info -s --store file://\(root)/ours \(path)").contains(path))

@@ -190,4 +190,30 @@ import Testing
             "\(ours)")
         #expect(ours.stdout.hasSuffix("\n71\n"), "\(ours)")
     }
+
+    @Test func stringsLinksLogsAndNames() throws {
+        let place = try NixBuildPlace()
+        let lines = """
+            :ll
+            :p "two\\nlines \\"quoted\\""
+            :a { second = 2; first = 1; }
+            :ll
+            :l lib.nix
+            :bl make { name = "linked"; script = "echo words; echo 1 > $out"; }
+            :log make { name = "linked"; script = "echo words; echo 1 > $out"; }
+            :log 1
+            """
+        try place.write(lines + "\n", to: "lines")
+        let run = try place.place.ours(
+            "nix repl --store \(place.ourStore) < lines && cat our-store$(readlink repl-result-out) && "
+                + "nix-store --store \(place.ourStore) --gc --print-roots")
+        #expect(run.status == 0, "\(run.stderr)")
+        #expect(run.stdout.contains("two\nlines \"quoted\"\n"), "\(run.stdout)")
+        #expect(run.stdout.contains("first\nsecond\n"), "\(run.stdout)")
+        #expect(run.stdout.contains("  ./repl-result-out -> /nix/store/"), "\(run.stdout)")
+        #expect(run.stdout.contains("words\n1\n"), "\(run.stdout)")
+        #expect(run.stdout.contains("/repl-result-out -> "), "\(run.stdout)")
+        #expect(run.stderr.contains("error: nothing has been loaded yet"), "\(run.stderr)")
+        #expect(run.stderr.contains("does not evaluate to a derivation"), "\(run.stderr)")
+    }
 }

@@ -68,9 +68,45 @@ import Testing
             var substituter = Substituter([good, bad], trustedKeys: TrustedKeys([key.publicKey]))
             #expect(substituter.caches.first?.address.description == "file://\(root)/bad")
             substituter.onProblem = { problems.add($0) }
+            let events = Problems()
+            substituter.onEvent = { event in
+                switch event {
+                case .began: events.add("began")
+                case .failed: events.add("failed")
+                case .finished: events.add("finished")
+                case .planned, .copied: break
+                }
+            }
             try substituter.substitute([path], into: destination)
             #expect(destination.paths == [path])
+            // What began ends, one way or the other.
+            #expect(events.all == ["began", "failed", "began", "finished"])
             #expect(problems.all.contains { $0.contains("corrupt") })
+        }
+    }
+
+    @Test func aCopyThatFailsIsSaidToHaveEnded() async throws {
+        try await withDirectory { root in
+            let memory = MemoryStore()
+            let path = try memory.addFile("object", "text")
+            let written = try cache("\(root)/cache", "?compression=none")
+            try ClosureCopy(from: memory, to: written).run([path])
+            guard let url = try written.narInfo(of: path)?.url else { throw StoreError(.notFound, "description") }
+            try FileDescriptor.currentDirectory.unlink("\(root)/cache/\(url)")
+            let events = Problems()
+            var copy = ClosureCopy(from: written, to: MemoryStore())
+            copy.checksSignatures = false
+            copy.onEvent = { event in
+                switch event {
+                case .began: events.add("began")
+                case .failed(let info): events.add("failed \(info.path.name)")
+                case .finished: events.add("finished")
+                case .planned, .copied: break
+                }
+            }
+            let unfinished = copy
+            #expect(throws: StoreError.self) { try unfinished.run([path]) }
+            #expect(events.all == ["began", "failed object"])
         }
     }
 

@@ -87,4 +87,13 @@ import Testing
     func refusesJSON(_ text: String) {
         #expect(!message("builtins.fromJSON ''\(text)''").hasPrefix("no error"))
     }
+
+    @Test func integersThatAreTooLargeForTOMLAreShown() {
+        let text = evaluate("builtins.fromTOML \"a = 1\\nbc = 9223372036854775808 # much\"")
+        #expect(text.contains("toml::parse_dec_integer: too large integer"), "\(text)")
+        #expect(text.contains(" 2 | bc = 9223372036854775808 # much\n"), "\(text)")
+        #expect(text.contains("   |                         ^-- must be < 2^63"), "\(text)")
+        let hexadecimal = evaluate("builtins.fromTOML \"a = 0x10000000000000000\"")
+        #expect(hexadecimal.contains("integer '0x10000000000000000' is out of range (line 1)"), "\(hexadecimal)")
+    }
 }

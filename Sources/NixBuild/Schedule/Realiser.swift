@@ -35,11 +35,7 @@ public struct Realiser: Sendable {
     public func realise(_ targets: [BuildTarget]) throws {
         var plan = try plan(targets)
         onPlan(plan)
-        if let path = plan.unknown.min() {
-            throw BuildError(
-                .cannotBuild,
-                "path '\(store.directory.print(path))' is required, but it is not valid, and nothing makes or has it")
-        }
+        if let error = impossibility(of: plan, targets) { throw error }
         try fetch(&plan, targets)
         guard !plan.toBuild.isEmpty else { return }
         guard settings.maxJobs > 0 else {
@@ -49,6 +45,26 @@ public struct Realiser: Sendable {
                     + "https://nixos.org/manual/nix/stable/advanced-topics/distributed-builds.html")
         }
         try build(plan, targets)
+    }
+
+    /// Why a plan with something that nobody knows how to get cannot be carried out.
+    private func impossibility(of plan: BuildPlan, _ targets: [BuildTarget]) -> BuildError? {
+        guard let first = plan.unknown.min() else { return nil }
+        let unknown = targets.compactMap { target in
+            switch target {
+            case .object(let path), .outputs(let path, _): plan.unknown.contains(path) ? path : nil
+            }
+        }
+        func quoted(_ path: StorePath) -> String { "'\(store.directory.print(path))'" }
+        if let derivation = unknown.first(where: \.isDerivation) {
+            return BuildError(.cannotBuild, "cannot build missing derivation \(quoted(derivation))")
+        }
+        if unknown.count > 1 {
+            return BuildError(
+                .cannotBuild, "build of \(Set(unknown).sorted().map(quoted).joined(separator: ", ")) failed")
+        }
+        return BuildError(
+            .cannotBuild, "path \(quoted(first)) is required, but there is no substituter that can build it")
     }
 
     /// Fetches what the plan wants fetched. What does not come is planned to be built instead, as far as the settings

@@ -20,6 +20,8 @@ public protocol EvaluationHost: AnyObject {
     // MARK: The process
 
     func environment(_ name: String) -> String?
+    /// Where relative paths of the command line and of the search path begin.
+    var workingDirectory: String { get }
     /// The platform that derivations are for, like `x86_64-linux`.
     var currentSystem: String { get }
     /// Seconds since 1970.

@@ -138,6 +138,13 @@ open class LocalHost: EvaluationHost {
 
     // MARK: The process
 
+    /// The kernel's answer, and not `PWD`: programs that start others elsewhere leave that as it was. `/` when the
+    /// directory is gone.
+    open var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "/" }
+        defer { free(path) }
+        return String(cString: path)
+    }
     open func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
     open var currentTime: Int64 { Int64(time(nil)) }
 

@@ -52,6 +52,7 @@ public final class RestrictedHost: EvaluationHost {
 
     public var archiveSource: any NARSource { base.archiveSource }
     public func environment(_ name: String) -> String? { base.environment(name) }
+    public var workingDirectory: String { base.workingDirectory }
     public var currentSystem: String { base.currentSystem }
     public var currentTime: Int64 { base.currentTime }
     public func log(_ text: [UInt8]) { base.log(text) }

@@ -25,7 +25,7 @@ enum HashBuiltins {
 
     static func algorithm(_ name: Text) throws -> HashAlgorithm {
         guard let algorithm = HashAlgorithm(rawValue: name.string) else {
-            throw EvaluationError(.evaluation, HashAlgorithm.unknown(name.string))
+            throw EvaluationError(.usage, HashAlgorithm.unknown(name.string))
         }
         return algorithm
     }

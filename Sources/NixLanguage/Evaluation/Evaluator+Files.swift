@@ -179,7 +179,7 @@ extension Evaluator {
             }
         } else {
             let absolute =
-                path.hasPrefix("/") ? path : CanonicalPath.make((host.environment("PWD") ?? "/") + "/" + path)
+                path.hasPrefix("/") ? path : CanonicalPath.make(host.workingDirectory + "/" + path)
             if try host.kind(of: try resolveSymlinks(absolute)) != nil {
                 resolved = absolute
             } else {

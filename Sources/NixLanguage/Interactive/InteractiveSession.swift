@@ -14,6 +14,9 @@ public final class InteractiveSession {
     /// The same as an environment; made anew when a name is added.
     private var scope: (slots: [Symbol: Int], environment: Environment)?
 
+    /// The names that were last added together, in order; `nil` when none have been.
+    public private(set) var lastAdded: [String]?
+
     /// A failure in words, as it is shown to the user.
     public typealias Failure = Evaluation.Failure
 
@@ -47,7 +50,7 @@ public final class InteractiveSession {
         interruption.forget()
         do { return try body() } catch {
             let printer = ErrorPrinter(positions: evaluator.positions, showsTrace: showsTrace)
-            throw Failure(description: printer.print(evaluator.evaluationError(error)))
+            throw Failure(evaluator.evaluationError(error), in: printer)
         }
     }
 
@@ -81,11 +84,12 @@ public final class InteractiveSession {
         return false
     }
 
-    /// The value of an expression, printed; with `isDeep` all that is in it too.
+    /// The value of an expression, printed; with `isDeep` all that is in it too, and a string as it is.
     public func print(_ text: String, isDeep: Bool = false) throws(Failure) -> String {
         try failing {
             let value = try thunk(text)
             if isDeep { try evaluator.forceDeeply(value) }
+            if isDeep, case let text = try evaluator.force(value), text.tag == .string { return text.text.string }
             let printer = ValuePrinter(evaluator, .interactive(isDeep: isDeep))
             return String(decoding: try printer.tryPrint(try evaluator.force(value)), as: UTF8.self)
         }
@@ -155,6 +159,7 @@ public final class InteractiveSession {
             throw EvaluationError(.type, "expected a set but found \(value.kindDescription)")
         }
         for attribute in value.attributes.entries { define(attribute.name, attribute.value) }
+        lastAdded = value.attributes.entries.map { evaluator.symbols.string($0.name) }.sorted()
         return value.attributes.count
     }
 

@@ -8,9 +8,23 @@ struct TOMLConversion {
         var reader = TOMLReader(bytes) { _ in try evaluator.checkStack(.none) }
         let table: TOMLTable
         do { table = try reader.document() } catch let error as TOMLError {
-            throw EvaluationError(.parse, error.description)
+            throw EvaluationError(.parse, Self.text(of: error))
         }
         return try value(.table(table))
+    }
+
+    /// As Nix's reader of TOML says it, where it does so with a picture.
+    private static func text(of error: TOMLError) -> String {
+        guard let range = error.range, range.radix == 10, let line = error.line else { return error.description }
+        let margin = String(repeating: " ", count: "\(line)".count)
+        return """
+            [error] toml::parse_dec_integer: too large integer: current max digits = 2^63
+            \(margin)--> fromTOML
+             \(margin) |
+             \(line) | \(range.lineText)
+             \(margin) |\(String(repeating: " ", count: range.column + 1))^-- must be < 2^63
+
+            """
     }
 
     private func value(_ toml: TOMLValue) throws -> Value {

@@ -115,7 +115,7 @@ private struct TextSource: NARSource {
 }
 
 /// What a filter said, so that it is asked once about each path.
-private final class AcceptedPaths {
+final class AcceptedPaths {
     private let accepts: (String) throws -> Bool
     private var refused: Set<String> = []
     var isDecided = false

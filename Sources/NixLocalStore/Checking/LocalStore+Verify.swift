@@ -92,12 +92,6 @@ extension LocalStore {
         }
     }
 
-    /// Whether an object is what its hash says.
-    public func hasSoundContents(_ path: StorePath) throws -> Bool {
-        let info = try requireInfo(of: path)
-        return try info.narHash == Hash(info.narHash.algorithm, archiveOf: layout.file(path), in: DirectorySource())
-    }
-
     private func checkContents(
         of path: StorePath, repairs: Bool, _ report: (VerifyEvent) -> Void
     ) throws -> Bool {

@@ -36,12 +36,12 @@ struct ImportStream {
     }
 
     /// The next archive, in a file without a name.
-    mutating func archive(in layout: StoreLayout) throws -> KeptArchive {
+    mutating func archive(in directory: String) throws -> KeptArchive {
         let file: FileDescriptor
         do throws(KernelError) {
-            file = try FileDescriptor.open(layout.objects, [.readWrite, .temporary], mode: 0o600)
+            file = try FileDescriptor.open(directory, [.readWrite, .temporary], mode: 0o600)
         } catch {
-            throw StoreError(.system(error.code.rawValue), "making a temporary file in '\(layout.objects)': \(error)")
+            throw StoreError(.system(error.code.rawValue), "making a temporary file in '\(directory)': \(error)")
         }
         var given: [UInt8] = []
         let first = buffer

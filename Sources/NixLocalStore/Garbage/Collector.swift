@@ -39,8 +39,8 @@ struct Collector {
                 report(.determining)
                 try visitAll()
             case .deleteDead:
-                report(.deletingGarbage)
                 if collection.byteLimit > 0 {
+                    report(.deletingGarbage)
                     do { try visitAll() } catch is LimitReached { report(.limitReached(collection.byteLimit)) }
                 }
             case .delete(let paths, _):

@@ -24,7 +24,7 @@ public struct GarbageCollection: Sendable {
     public init(_ action: Action) { self.action = action }
 
     /// How many bytes must go until `wanted` bytes are free on the store's file system.
-    public static func bytes(toFree wanted: UInt64, in store: LocalStore) throws -> UInt64 {
+    public static func bytes(toFree wanted: UInt64, in store: any MachineStore) throws -> UInt64 {
         let available = try store.availableBytes()
         return wanted > available ? wanted - available : 0
     }

@@ -48,14 +48,4 @@ extension LocalStore {
             throw StoreError(.system(error.code.rawValue), "locking '\(layout.state)/gc.lock': \(error)")
         }
     }
-
-    /// Bytes that this user may still write to the store's file system.
-    public func availableBytes() throws -> UInt64 {
-        do throws(KernelError) {
-            let status = try FileSystemStatus(of: layout.objects)
-            return status.availableBlocks * status.blockSize
-        } catch {
-            throw StoreError(.system(error.code.rawValue), "asking how much space '\(layout.objects)' has: \(error)")
-        }
-    }
 }

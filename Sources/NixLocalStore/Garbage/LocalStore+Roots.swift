@@ -48,18 +48,8 @@ extension LocalStore {
     /// Makes `link` a root: a symbolic link to `path`, found through another one in `gcroots/auto`.
     /// - Parameter link: an absolute path; a link of this kind that is there already is replaced.
     public func addRoot(_ link: String, to path: StorePath) throws {
+        try checkRootLink(link)
         let here = FileDescriptor.currentDirectory
-        if directory.contains(link) {
-            throw StoreError(
-                .badStorePath,
-                "creating a garbage collector root (\(link)) in the Nix store is forbidden (are you running nix-build "
-                    + "inside the store?)")
-        }
-        if let status = try here.statusIfPresent(of: link) {
-            guard status.isSymbolicLink, directory.contains(try here.readLinkText(link)) else {
-                throw StoreError(.badStorePath, "cannot create symlink '\(link)'; already exists")
-            }
-        }
         try addTemporaryRoot(path)
         do throws(KernelError) {
             let slash = link.utf8.lastIndex(of: UInt8(ascii: "/")) ?? link.startIndex
@@ -71,6 +61,24 @@ extension LocalStore {
                 try here.replaceLink("\(layout.roots)/auto/\(name)", to: link)
             }
         } catch { throw StoreError(.system(error.code.rawValue), "making the root '\(link)': \(error)") }
+    }
+}
+
+extension MachineStore {
+    /// Refuses links that must not become roots: what is in the store, or is something else already.
+    func checkRootLink(_ link: String) throws {
+        if directory.contains(link) {
+            throw StoreError(
+                .badStorePath,
+                "creating a garbage collector root (\(link)) in the Nix store is forbidden (are you running nix-build "
+                    + "inside the store?)")
+        }
+        let here = FileDescriptor.currentDirectory
+        if let status = try here.statusIfPresent(of: link) {
+            guard status.isSymbolicLink, directory.contains(try here.readLinkText(link)) else {
+                throw StoreError(.badStorePath, "cannot create symlink '\(link)'; already exists")
+            }
+        }
     }
 }
 

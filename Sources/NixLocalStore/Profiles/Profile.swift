@@ -15,10 +15,10 @@ public struct Profile: Sendable {
 
     /// The profile's own link.
     public let link: String
-    private let store: LocalStore
+    private let store: any MachineStore
     private var here: FileDescriptor { .currentDirectory }
 
-    public init(_ link: String, in store: LocalStore) {
+    public init(_ link: String, in store: any MachineStore) {
         self.link = link
         self.store = store
     }
@@ -60,8 +60,7 @@ public struct Profile: Sendable {
     /// Makes a generation for `path` and switches to it; the newest, where that is the same already, is used again.
     @discardableResult
     public func add(_ path: StorePath) throws -> Generation {
-        let lock = try lock()
-        return try withExtendedLifetime(lock) {
+        try locked {
             let (all, _) = try generations()
             if let last = all.last, last.path == path {
                 try point(to: last)
@@ -70,8 +69,13 @@ public struct Profile: Sendable {
             try store.addTemporaryRoot(path)
             let number = (all.last?.number ?? 0) + 1
             let file = "\(folder)/\(name)-\(number)-link"
-            try explained("making generation \(number) of") { () throws(KernelError) in
-                try here.replaceLink(file, to: store.directory.print(path))
+            if file.hasPrefix(store.layout.profiles + "/") {
+                try explained("making generation \(number) of") { () throws(KernelError) in
+                    try here.replaceLink(file, to: store.directory.print(path))
+                }
+            } else {
+                // Nobody looks for roots there.
+                try store.addRoot(file, to: path)
             }
             let generation = Generation(number: number, link: file, path: path, created: 0)
             try point(to: generation)
@@ -81,8 +85,7 @@ public struct Profile: Sendable {
 
     /// Makes generation `number` the current one, or the one before the current.
     public func switchTo(_ number: Int?) throws -> (from: Int?, to: Int) {
-        let lock = try lock()
-        return try withExtendedLifetime(lock) {
+        try locked {
             let (all, current) = try generations()
             let target =
                 number.map { wanted in all.first { $0.number == wanted } }
@@ -101,8 +104,7 @@ public struct Profile: Sendable {
     /// Removes generations; the objects stay until they are collected.
     /// - Returns: the numbers that are gone.
     public func delete(_ numbers: Set<Int>) throws -> [Int] {
-        let lock = try lock()
-        return try withExtendedLifetime(lock) {
+        try locked {
             let (all, current) = try generations()
             if let current, numbers.contains(current) {
                 throw StoreError(.stillInUse, "cannot delete current version of profile '\(link)'")
@@ -134,6 +136,17 @@ public struct Profile: Sendable {
         try explained("switching") { () throws(KernelError) in try here.replaceLink(link, to: target) }
     }
 
+    /// Calls `body` while nobody else changes the profile. The lock's file goes in the end; whoever waits for it sees
+    /// by a byte in it that it has, as with all of Nix's locks.
+    private func locked<Result>(_ body: () throws -> Result) throws -> Result {
+        let file = try lock()
+        defer {
+            try? here.unlinkIfPresent(link + ".lock")
+            try? file.writeAll("d")
+        }
+        return try body()
+    }
+
     private func lock() throws -> FileDescriptor {
         try explained("locking") { () throws(KernelError) in
             try here.makeDirectories(folder)
@@ -154,7 +167,7 @@ public struct Profile: Sendable {
     }
 }
 
-extension LocalStore {
+extension MachineStore {
     /// The profiles below the store's directory of profiles, however deep.
     public func profiles() throws -> [Profile] {
         var links: [String] = []

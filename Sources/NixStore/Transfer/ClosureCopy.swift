@@ -8,6 +8,8 @@ public struct ClosureCopy: Sendable {
         /// So many bytes more of an object's archive have been copied.
         case copied(StorePath, bytes: Int)
         case finished(PathInfo)
+        /// The object could not be copied; `run` throws why.
+        case failed(PathInfo)
     }
 
     public let source: any Store
@@ -73,6 +75,8 @@ public struct ClosureCopy: Sendable {
 
     private func copy(_ info: PathInfo) throws {
         onEvent(.began(info))
+        var isCopied = false
+        defer { onEvent(isCopied ? .finished(info) : .failed(info)) }
         try source.withArchive(of: info.path) { archive in
             // What a source believes of its own is no reason for others to.
             var copied = info
@@ -83,7 +87,7 @@ public struct ClosureCopy: Sendable {
                 return piece
             }
         }
-        onEvent(.finished(info))
+        isCopied = true
     }
 }
 

@@ -43,7 +43,7 @@ package enum Threads {
         return thread
     }
 
-    static func join(_ thread: pthread_t) { pthread_join(thread, nil) }
+    package static func join(_ thread: pthread_t) { pthread_join(thread, nil) }
 }
 
 /// Runs what blocks, as all calls of stores do, on a thread of its own, for callers that are tasks.

@@ -15,6 +15,7 @@ struct BuildCommand {
           --expr, -E TEXT         the expression
           --out-link, -o LINK     the links' name (result)
           --no-link               no links
+          --profile LINK          make the output a profile's new generation
           --print-out-paths       print the outputs
           --json                  print what was built as JSON
           --print-build-logs, -L  show what builders write
@@ -28,9 +29,9 @@ struct BuildCommand {
 
     private var settings = Settings()
     private var words: [String] = []
-    private var file: String?
-    private var expression: String?
+    private var installables = Installables()
     private var link: String? = "result"
+    private var profile: String?
     private var (printsPaths, printsJSON, showsLogs, isDryRun) = (false, false, false, false)
     private var mode = BuildSettings.Mode.normal
 
@@ -43,10 +44,9 @@ struct BuildCommand {
 
     private mutating func take(_ option: String, _ rest: inout Arguments) throws {
         switch option {
-        case "--file", "-f": file = try rest.value(of: option)
-        case "--expr", "-E": expression = try rest.value(of: option)
         case "--out-link", "-o": link = try rest.value(of: option)
         case "--no-link": link = nil
+        case "--profile": profile = try rest.value(of: option)
         case "--print-out-paths": printsPaths = true
         case "--json": printsJSON = true
         case "--print-build-logs", "-L": (showsLogs, settings.showsProgress) = (true, false)
@@ -54,14 +54,16 @@ struct BuildCommand {
         case "--rebuild": mode = .check
         case "--repair": mode = .repair
         default:
-            guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
+            guard try installables.take(option, &rest) || settings.take(option, &rest) else {
+                throw UsageError("unrecognised flag '\(option)'")
+            }
         }
     }
 
     private mutating func perform() throws {
         let host = LocalHost()
-        settings.finish(host, isPure: expression != nil && !settings.isImpure)
-        let session = try BuildSession(settings, mode: mode, showsLogs: showsLogs)
+        settings.finish(host, isPure: installables.arePure && !settings.isImpure)
+        let session = try BuildSession(settings, mode: mode, showsLogs: showsLogs, namesLines: true)
         var targets: [BuildTargets.Target] = []
         var objects: [StorePath] = []
         var attributes: [String] = []
@@ -83,7 +85,7 @@ struct BuildCommand {
             for attribute in attributes.isEmpty ? [""] : attributes {
                 let (name, outputs) = BuildTargets.split(attribute)
                 for var target in try BuildTargets.evaluate(
-                    source(host), attribute: name, settings, on: evaluator)
+                    installables.source(host), attribute: name, settings, on: evaluator)
                 {
                     if let outputs { target.outputs = outputs }
                     targets.append(target)
@@ -92,22 +94,18 @@ struct BuildCommand {
         }
         let asked = targets.map { BuildTarget.outputs($0.derivation, Set($0.outputs)) } + objects.map { .object($0) }
         if isDryRun { return try session.showPlan(asked) }
-        try session.realise(asked, quiet: !showsLogs)
+        try session.realise(asked, quiet: true)
         try finish(targets, objects, session, host)
-    }
-
-    private func source(_ host: LocalHost) -> Evaluation.Source {
-        let directory = host.environment("PWD") ?? "/"
-        if let expression { return .expression(expression, basePath: directory) }
-        return .file(Settings.absolute(file ?? "./default.nix", host))
     }
 
     private func finish(
         _ targets: [BuildTargets.Target], _ objects: [StorePath], _ session: BuildSession, _ host: LocalHost
     ) throws {
         var (members, lines): ([JSONValue], [String]) = ([], [])
+        var made: Set<StorePath> = []
         var number = 0
         func place(_ path: StorePath, _ output: String) throws {
+            made.insert(path)
             lines.append(session.directory.print(path) + "\n")
             guard let link else { return }
             let file = link + (number == 0 ? "" : "-\(number)") + (output == "out" ? "" : "-" + output)
@@ -131,6 +129,13 @@ struct BuildCommand {
             members.append(["path": .string(session.directory.print(path))])
             try place(path, "out")
             number += 1
+        }
+        if let profile {
+            guard let path = made.first, made.count == 1 else {
+                throw UsageError(
+                    "'--profile' requires that the arguments produce a single store path, but there are \(made.count)")
+            }
+            _ = try Profile(Settings.absolute(profile, host), in: session.machineStore).add(path)
         }
         if printsPaths { Output.standard.write(lines.joined()) }
         if printsJSON { Output.standard.write(JSONValue.array(members).serialized() + "\n") }

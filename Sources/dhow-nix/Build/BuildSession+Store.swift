@@ -13,7 +13,7 @@ extension BuildSession {
             let host = StoreHost(store: store, system: settings.configuration.system)
             host.build = { _, outputs in try Self.realise(outputs, with: realiser) }
             return host
-        case .daemon(let daemon): return DaemonHost(daemon, system: settings.configuration.system)
+        case .daemon(let owned): return DaemonHost(owned, system: settings.configuration.system)
         }
     }
 
@@ -35,42 +35,30 @@ extension BuildSession {
             var paths: [String: StorePath] = [:]
             for name in known.outputs.keys { paths[name] = try known.path(of: name, in: directory) }
             return paths
-        case .daemon(let daemon): return try daemon.outputs(of: derivation).compactMapValues { $0 }
+        case .daemon(let owned): return try owned.outputs(of: derivation)
         }
     }
 
     /// The object that a word of the command line names.
     func object(_ word: String) throws -> StorePath {
-        switch builder {
-        case .local(let store, _): try StoreSession(store).object(word)
-        case .daemon: try StoreSettings(LocalHost()).path(word)
-        }
+        try StoreSession(machineStore).object(word)
     }
 
     /// What is neither valid nor to be had.
     func unknown(of targets: [BuildTarget]) throws -> Set<StorePath> {
         switch builder {
         case .local(_, let realiser): try realiser.plan(targets).unknown
-        case .daemon(let daemon): try daemon.missing(for: names(targets, daemon)).unknown
+        case .daemon(let owned): try owned.daemon.missing(for: names(targets, owned.daemon)).unknown
         }
     }
 
-    func addRoot(_ link: String, to path: StorePath) throws {
+    func addRoot(_ link: String, to path: StorePath) throws { try machineStore.addRoot(link, to: path) }
+
+    /// The store that is built into.
+    var machineStore: any MachineStore {
         switch builder {
-        case .local(let store, _): try store.addRoot(link, to: path)
-        case .daemon(let daemon):
-            // The link is the user's; that it is a root is the daemon's business.
-            let here = FileDescriptor.currentDirectory
-            if let status = try here.statusIfPresent(of: link) {
-                guard status.isSymbolicLink, directory.contains(try here.readLinkText(link)) else {
-                    throw StoreError(.badStorePath, "cannot create symlink '\(link)'; already exists")
-                }
-            }
-            try daemon.addTemporaryRoot(path)
-            let temporary = "\(link).tmp-\(randomHexadecimal(bytes: 8))"
-            try here.makeSymbolicLink(temporary, to: directory.print(path))
-            try here.rename(temporary, to: link)
-            try daemon.addIndirectRoot(link)
+        case .local(let store, _): store
+        case .daemon(let owned): owned
         }
     }
 }

@@ -11,7 +11,7 @@ import Synchronization
 struct BuildSession {
     enum Builder {
         case local(LocalStore, Realiser)
-        case daemon(DaemonStore)
+        case daemon(DaemonOwnedStore)
     }
 
     let builder: Builder
@@ -21,20 +21,25 @@ struct BuildSession {
     private let mode: BuildSettings.Mode
 
     /// - Parameters:
-    ///   - showsLogs: whether what builders write goes to standard error.
     ///   - mode: what becomes of what is valid already.
-    init(_ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool) throws {
+    ///   - showsLogs: whether what builders write goes to standard error.
+    ///   - namesLines: whether each line that a builder writes says whose it is.
+    init(
+        _ settings: Settings, mode: BuildSettings.Mode = .normal, showsLogs: Bool, namesLines: Bool = false
+    ) throws {
         let host = LocalHost()
         showsProgress = settings.showsProgress
         self.mode = mode
-        if let daemon = try Self.daemon(settings, host) {
-            builder = .daemon(daemon)
-            directory = daemon.directory
+        if let owned = try settings.ownedStore(host) {
+            builder = .daemon(owned)
+            directory = owned.directory
             return
         }
         let store = try LocalStore(try settings.layout(host), options: settings.storeOptions)
         builder = .local(
-            store, try Self.realiser(store, settings, mode: mode, showsLogs: showsLogs, reported))
+            store,
+            try Self.realiser(
+                store, settings, mode: mode, showsLogs: showsLogs, namesLines: namesLines, reported))
         directory = store.directory
     }
 
@@ -47,12 +52,14 @@ struct BuildSession {
     }
 
     private static func realiser(
-        _ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode, showsLogs: Bool,
+        _ store: LocalStore, _ settings: Settings, mode: BuildSettings.Mode, showsLogs: Bool, namesLines: Bool = false,
         _ reported: ReportedFailures
     ) throws -> Realiser {
         let host = LocalHost()
         var build = settings.configuration.buildSettings(host)
         build.mode = mode
+        // Who has seen all lines need not see the last again.
+        if showsLogs { build.logLines = 0 }
         let stores = StoreSettings(host, settings.configuration)
         let transfer = try stores.transfer()
         build.download = { address, sink in try WebFile.read(address, settings: transfer, to: sink) }
@@ -61,17 +68,9 @@ struct BuildSession {
             store: store, settings: build, source: try CacheSource(settings.configuration, stores, host))
         realiser.onEvent = { event in
             if case .failed(_, let error) = event { reported.insert(error.reason) }
-            show(event, in: directory, showsLogs: showsLogs)
+            show(event, in: directory, showsLogs: showsLogs, namesLines: namesLines)
         }
         return realiser
-    }
-
-    /// The daemon, where it owns the store that is meant.
-    private static func daemon(_ settings: Settings, _ host: LocalHost) throws -> DaemonStore? {
-        let name = settings.configuration.storeName(host)
-        let isDaemon = name == "daemon" || name.hasPrefix("unix://")
-        guard isDaemon || name == "auto" || name.isEmpty else { return nil }
-        return try StoreSettings(host, settings.configuration).open(name) as? DaemonStore
     }
 
     // MARK: Building
@@ -86,12 +85,19 @@ struct BuildSession {
                 ProgressLine.shared.show(plan)
                 if isTold { PlanReport(plan, in: directory).write() }
             }
+            if !quiet, realiser.settings.mode != .normal {
+                // What is valid is made again all the same; what is not is told.
+                var normal = realiser
+                normal.settings.mode = .normal
+                PlanReport(try normal.plan(targets), in: directory).write()
+            }
             do {
                 try ProgressLine.during(showsProgress) { try realiser.realise(targets) }
             } catch let error as BuildError {
                 throw BuildFailure(error: error, isReported: reported.contains(error.reason))
             }
-        case .daemon(let daemon):
+        case .daemon(let owned):
+            let daemon = owned.daemon
             let mode: DaemonBuildMode =
                 switch mode {
                 case .normal: .normal
@@ -107,7 +113,8 @@ struct BuildSession {
         switch builder {
         case .local(_, let realiser):
             PlanReport(try realiser.plan(targets), in: directory).write()
-        case .daemon(let daemon):
+        case .daemon(let owned):
+            let daemon = owned.daemon
             let missing = try daemon.missing(for: names(targets, daemon))
             try PlanReport(missing, of: daemon).write()
         }
@@ -123,7 +130,7 @@ struct BuildSession {
         }
     }
 
-    private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool) {
+    private static func show(_ event: BuildEvent, in directory: StoreDirectory, showsLogs: Bool, namesLines: Bool) {
         if case .line = event, showsLogs {} else { ProgressLine.shared.show(event) }
         switch event {
         case .waiting(let path): say("waiting for lock on '\(directory.print(path))'")
@@ -137,7 +144,9 @@ struct BuildSession {
                 case .repair: "repairing outputs of"
                 }
             say("\(verb) '\(directory.print(path))'...")
-        case .line(_, let bytes): if showsLogs { Output.error.write(bytes + [0x0A]) }
+        case .line(let path, let bytes):
+            let name = namesLines ? Array((ProgressLine.name(path) + "> ").utf8) : []
+            if showsLogs { Output.error.write(name + bytes + [0x0A]) }
         case .built: break
         case .warning(let text): say("warning: " + text)
         case .note(let text): say(text)

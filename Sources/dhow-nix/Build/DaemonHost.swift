@@ -1,60 +1,56 @@
 import NixLanguage
+import NixLocalStore
 import NixStore
 
 /// The host of an evaluation that writes to a store which a Nix daemon owns. Its files are this machine's.
-final class DaemonHost: LocalHost {
-    private let daemon: DaemonStore
+final class DaemonHost: ReadOnlyStoreHost {
+    private let owned: DaemonOwnedStore
     private var known: [StorePath: Derivation] = [:]
 
-    init(_ daemon: DaemonStore, system: String) {
-        self.daemon = daemon
-        super.init(store: daemon.directory, system: system)
+    init(_ owned: DaemonOwnedStore, system: String) {
+        self.owned = owned
+        super.init(layout: owned.layout, system: system)
     }
 
-    override func isValid(_ path: StorePath) -> Bool { (try? daemon.isValid(path)) ?? false }
+    override var machineStore: any MachineStore { get throws { owned } }
+
+    override func isValid(_ path: StorePath) -> Bool { (try? owned.isValid(path)) ?? false }
 
     override func references(of path: StorePath) throws -> Set<StorePath> {
-        try daemon.info(of: path)?.references ?? []
+        try owned.references(ifValid: path) ?? []
     }
 
     override func addText(name: String, contents: [UInt8], references: Set<StorePath>) throws -> StorePath {
-        try daemon.addText(contents, name: name, references: references)
+        try owned.addText(name: name, contents: contents, references: references, repair: false)
     }
 
     override func addTree(
         name: String, path: String, method: IngestionMethod, accepts: ((String) throws -> Bool)?
     ) throws -> StorePath {
         guard try kind(of: path) != nil else { throw HostError(.missing, "path '\(path)' does not exist") }
-        var bytes: [UInt8] = []
-        switch method {
-        case .recursive:
-            try NARWriter(source: archiveSource, accepts: accepts ?? { _ in true }) { bytes.append(contentsOf: $0) }
-                .write(path)
-        case .flat: bytes = try readFile(path)
-        }
-        var rest = bytes[...]
-        return try daemon.add(name: name, method: method) { limit in
-            defer { rest = rest.dropFirst(limit) }
-            return Array(rest.prefix(limit))
-        }.path
+        return try owned.addTree(
+            name: name, path: path, method: method, algorithm: .sha256, references: [], from: archiveSource,
+            repair: false, accepts: accepts ?? { _ in true })
     }
 
     override func addDerivation(_ derivation: Derivation) throws -> StorePath {
-        let path = try daemon.addText(
-            derivation.aterm(in: store), name: derivation.name + ".drv", references: derivation.references)
+        let path = try owned.addText(
+            name: derivation.name + ".drv", contents: derivation.aterm(in: store), references: derivation.references,
+            repair: false)
         known[path] = derivation
         return path
     }
 
     override func derivation(at path: StorePath) throws -> Derivation {
         if let derivation = known[path] { return derivation }
-        let derivation = try Derivation(
-            aterm: try readFile(store.print(path)), name: String(path.name.dropLast(4)), in: store)
+        let derivation = try owned.derivation(at: path)
         known[path] = derivation
         return derivation
     }
 
     override func realise(_ outputs: [(derivation: StorePath, output: String)]) throws {
-        try daemon.build(outputs.map { daemon.target($0.derivation, outputs: [$0.output]) })
+        try owned.daemon.build(outputs.map { owned.daemon.target($0.derivation, outputs: [$0.output]) })
     }
+
+    override func addRoot(_ link: String, to path: StorePath) throws { try owned.addRoot(link, to: path) }
 }

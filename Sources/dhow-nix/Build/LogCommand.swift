@@ -5,6 +5,7 @@ import NixStore
 enum LogCommand {
     static let help = """
         Usage: dhow-nix log [--store DIR] PATH...
+               dhow-nix log --file FILE | --expr TEXT [ATTRIBUTE...]
 
         Print the log of the build of a derivation, or of what made an object.
 
@@ -14,14 +15,18 @@ enum LogCommand {
         var rest = arguments
         var settings = Settings()
         var words: [String] = []
+        var installables = Installables()
         while let item = rest.next() {
             switch item {
             case .word(let word): words.append(word)
             case .option("--help"): throw HelpRequest(text: help)
             case .option(let option):
-                guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
+                guard try installables.take(option, &rest) || settings.take(option, &rest) else {
+                    throw UsageError("unrecognised flag '\(option)'")
+                }
             }
         }
+        words = try installables.paths(of: words, as: .derivations, settings)
         guard !words.isEmpty else { throw UsageError("'log' needs a derivation or what one has made") }
         var options = LocalStore.Options()
         options.isWritable = false

@@ -45,7 +45,7 @@ enum ReplCommand {
         let history = isTerminal ? history(host) : nil
         let given = settings.arguments
         InteractiveSession.run(
-            on: writer, settings.evaluation, basePath: host.environment("PWD") ?? "/", interruption: interruption
+            on: writer, settings.evaluation, basePath: host.workingDirectory, interruption: interruption
         ) { session in
             var prompt = ReplPrompt(
                 session: session, files: files, expressions: expressions, arguments: given, host: writer,

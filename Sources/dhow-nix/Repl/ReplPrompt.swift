@@ -68,7 +68,8 @@ struct ReplPrompt {
         let (command, argument) = Self.split(text)
         switch command {
         case nil: return session.isIncomplete(Self.binding(in: text)?.value ?? text)
-        case ":p", ":print", ":t", ":a", ":add", ":b", ":e", ":edit", ":doc": return session.isIncomplete(argument)
+        case ":p", ":print", ":t", ":a", ":add", ":b", ":bl", ":log", ":e", ":edit", ":doc":
+            return session.isIncomplete(argument)
         default: return false
         }
     }
@@ -119,6 +120,11 @@ struct ReplPrompt {
                 session.reset()
                 loadAll()
             case ":b": try build(argument)
+            case ":bl": try build(argument, makesLinks: true)
+            case ":log": try showLog(argument)
+            case ":ll", ":last-loaded":
+                guard let names = session.lastAdded else { throw UsageError("nothing has been loaded yet") }
+                Output.standard.write(names.map { $0 + "\n" }.joined())
             case ":e", ":edit": try edit(argument)
             case ":doc":
                 let (name, arity) = try session.builtin(argument)
@@ -148,12 +154,31 @@ struct ReplPrompt {
         }
     }
 
-    private func build(_ expression: String) throws {
+    /// - Parameter makesLinks: whether links in the working directory keep the outputs.
+    private func build(_ expression: String, makesLinks: Bool = false) throws {
         let found = try session.build(expression)
         Output.standard.write("\nThis derivation produced the following outputs:\n")
         for (name, path) in found.outputs {
-            say("  \(name) -> \(path.map(host.store.print) ?? "(not known)")")
+            guard let path else {
+                say("  \(name) -> (not known)")
+                continue
+            }
+            var shown = name
+            if makesLinks, let host = host as? ReadOnlyStoreHost {
+                let link = "repl-result-\(name)"
+                try host.addRoot(Settings.absolute(link, host), to: path)
+                shown = "./\(link)"
+            }
+            say("  \(shown) -> \(host.store.print(path))")
         }
+    }
+
+    private func showLog(_ expression: String) throws {
+        let found = try session.derivation(of: expression)
+        guard let store = try (host as? ReadOnlyStoreHost)?.machineStore else {
+            throw UsageError("this prompt has no store, and so no logs")
+        }
+        try LogCommand.print([host.store.print(found.path)], StoreSession(store))
     }
 
     /// Opens where a value was written in the user's editor, then reads all files again.
@@ -207,9 +232,12 @@ struct ReplPrompt {
           <x> = <expr>  Bind expression to variable
           :a <expr>     Add attributes from resulting set to scope
           :b <expr>     Build a derivation
+          :bl <expr>    Build a derivation, and keep it by links in the working directory
           :e <expr>     Open package or function in $EDITOR
           :l <path>     Load Nix expression and add it to scope
-          :p <expr>     Evaluate and print expression recursively
+          :ll           Show the names that were added last
+          :log <expr>   Show the log of a derivation's build
+          :p <expr>     Evaluate and print expression recursively; strings without escapes
           :q            Exit nix-repl
           :r            Reload all files
           :t <expr>     Describe result of evaluation

@@ -12,12 +12,12 @@ struct ClosureDifference {
     private let before: Packages
     private let after: Packages
 
-    init(from before: StorePath, to after: StorePath, in store: LocalStore) throws {
+    init(from before: StorePath, to after: StorePath, in store: any MachineStore) throws {
         self.before = try Self.packages(of: before, in: store)
         self.after = try Self.packages(of: after, in: store)
     }
 
-    private static func packages(of root: StorePath, in store: LocalStore) throws -> Packages {
+    private static func packages(of root: StorePath, in store: any MachineStore) throws -> Packages {
         var packages: Packages = [:]
         for path in try store.closure(of: [root]) {
             let (name, version) = split(path.name)

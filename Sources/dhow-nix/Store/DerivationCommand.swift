@@ -7,6 +7,7 @@ import NixStore
 enum DerivationCommand {
     static let help = """
         Usage: dhow-nix derivation show [-r] [--store DIR] PATH...
+               dhow-nix derivation show [-r] --file FILE | --expr TEXT [ATTRIBUTE...]
 
         Print derivations as JSON; of an output, its deriver. '-r' adds all that they are made from.
 
@@ -23,15 +24,19 @@ enum DerivationCommand {
         var settings = Settings()
         var words: [String] = []
         var isRecursive = false
+        var installables = Installables()
         while let item = rest.next() {
             switch item {
             case .word(let word): words.append(word)
             case .option("--help"): throw HelpRequest(text: help)
             case .option("-r"), .option("--recursive"): isRecursive = true
             case .option(let option):
-                guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
+                guard try installables.take(option, &rest) || settings.take(option, &rest) else {
+                    throw UsageError("unrecognised flag '\(option)'")
+                }
             }
         }
+        words = try installables.paths(of: words, as: .derivations, settings)
         var options = LocalStore.Options()
         options.isWritable = false
         let session = try StoreSession(settings, options: options)

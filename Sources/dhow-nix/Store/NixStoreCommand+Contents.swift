@@ -21,29 +21,21 @@ extension NixStoreCommand {
             results.removeAll { unknown.contains($0.path) }
         }
         try builder.realise(targets)
-        var paths: [(path: StorePath, output: String)] = []
-        for (path, names) in results {
-            guard path.isDerivation else {
-                paths.append((path, "out"))
-                continue
-            }
-            let outputs = try builder.outputs(of: path)
-            for name in names.isEmpty ? outputs.keys.sorted() : names {
-                if let output = outputs[name] { paths.append((output, name)) }
-            }
+        let base = try values["--add-root"].map(StoreSession.absolute)
+        if base == nil, settings.warnsOfMissingRoots, !results.isEmpty {
+            StoreSession.say(StoreSession.rootWarning)
         }
-        guard let root = values["--add-root"] else {
-            if !flags.contains("--no-gc-warning"), !paths.isEmpty {
-                StoreSession.say(
-                    "warning: you did not specify '--add-root'; the result might be removed by the garbage collector")
+        for (index, (path, names)) in results.enumerated() {
+            let outputs = path.isDerivation ? try builder.outputs(of: path) : ["out": path]
+            let chosen = names.isEmpty ? outputs : outputs.filter { names.contains($0.key) }
+            // One argument's outputs have one number, whatever they are called.
+            let lines = try chosen.map { name, output in
+                guard let base else { return builder.directory.print(output) }
+                let link = (index == 0 ? base : "\(base)-\(index + 1)") + (name == "out" ? "" : "-" + name)
+                try builder.addRoot(link, to: output)
+                return link
             }
-            return Output.standard.write(paths.map { builder.directory.print($0.path) + "\n" }.joined())
-        }
-        let base = try StoreSession.absolute(root)
-        for (index, (path, output)) in paths.enumerated() {
-            let link = (index == 0 ? base : "\(base)-\(index + 1)") + (output == "out" ? "" : "-" + output)
-            try builder.addRoot(link, to: path)
-            Output.standard.write(link + "\n")
+            Output.standard.write(lines.sorted().map { $0 + "\n" }.joined())
         }
     }
 
@@ -52,7 +44,7 @@ extension NixStoreCommand {
     func add(_ session: StoreSession) throws {
         for word in words {
             let file = try StoreSession.absolute(word)
-            session.print([try session.store.addTree(name: Self.name(of: file), path: file)])
+            session.print([try session.store.add(tree: file, named: Self.name(of: file))])
         }
     }
 
@@ -63,7 +55,8 @@ extension NixStoreCommand {
         for word in words.dropFirst() {
             let file = try StoreSession.absolute(word)
             session.print([
-                try session.store.addTree(name: Self.name(of: file), path: file, method: method, algorithm: algorithm)
+                try session.store.add(
+                    tree: file, named: Self.name(of: file), method: method, algorithm: algorithm)
             ])
         }
     }
@@ -117,7 +110,8 @@ extension NixStoreCommand {
 
     func importObjects(_ session: StoreSession) throws {
         session.print(
-            try session.store.importObjects(checkSignatures: false, input: StoreSession.readInput))
+            try session.store.importObjects(
+                checkSignatures: false, temporaryDirectory: session.temporaryDirectory, input: StoreSession.readInput))
     }
 
     // MARK: The database
@@ -130,14 +124,15 @@ extension NixStoreCommand {
     }
 
     func register(_ session: StoreSession, hasHashes: Bool, replaces: Bool) throws {
+        let store = try session.ownStore(for: "registering objects")
         let text = String(decoding: Output.readInput(), as: UTF8.self)
         let infos = try ValidityText.read(text, hasHashes: hasHashes, in: session.directory) { path in
             var metadata = CanonicalMetadata()
-            try metadata.apply(to: session.store.layout.file(path))
-            return try Hash.andSize(archiveOf: session.store.layout.file(path))
+            try metadata.apply(to: store.layout.file(path))
+            return try Hash.andSize(archiveOf: store.layout.file(path))
         }
-        let known = try session.store.validPaths(among: infos.map(\.path))
-        try session.store.register(infos.filter { replaces || !known.contains($0.path) })
+        let known = try store.validPaths(among: infos.map(\.path))
+        try store.register(infos.filter { replaces || !known.contains($0.path) })
     }
 
     // MARK: Derivations

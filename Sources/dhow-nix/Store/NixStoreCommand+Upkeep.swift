@@ -28,6 +28,7 @@ extension NixStoreCommand {
 
     /// Collects, and says so as Nix does.
     static func collect(_ collection: GarbageCollection, _ session: StoreSession) throws {
+        if let daemon = session.daemon { return try collect(collection, by: daemon) }
         var names: [String] = []
         var isDeleting = true
         switch collection.action {
@@ -35,7 +36,8 @@ extension NixStoreCommand {
         case .deleteDead, .delete: break
         }
         defer { if isDeleting, names.isEmpty { Output.standard.write("0 store paths deleted, 0.00 MiB freed\n") } }
-        let result = try session.store.collect(collection) { event in
+        let store = try session.ownStore(for: "collecting garbage")
+        let result = try store.collect(collection) { event in
             switch event {
             case .waitingForLock: StoreSession.say("waiting for the big garbage collector lock...")
             case .findingRoots: StoreSession.say("finding garbage collector roots...")
@@ -59,6 +61,32 @@ extension NixStoreCommand {
         }
     }
 
+    /// Lets the daemon collect, which says how it goes.
+    private static func collect(_ collection: GarbageCollection, by daemon: DaemonStore) throws {
+        var wanted = DaemonCollection(.deleteDead)
+        switch collection.action {
+        case .findLive: wanted.action = .returnLive
+        case .findDead: wanted.action = .returnDead
+        case .deleteDead: wanted.maximumFreed = collection.byteLimit
+        case .delete(let paths, let ignoresLiveness):
+            (wanted.action, wanted.paths, wanted.ignoresLiveness) = (.deleteSpecific, paths, ignoresLiveness)
+        }
+        switch collection.action {
+        case .findLive, .findDead:
+            Output.standard.write(
+                try daemon.collectGarbage(wanted).paths.sorted().map { $0 + "\n" }.joined())
+        case .deleteDead, .delete:
+            var (count, freed) = (0, UInt64(0))
+            // Also when it ends with an error.
+            defer {
+                Output.standard.write(
+                    "\(count) store paths deleted, \(StoreSession.mebibytes(Int64(clamping: freed))) freed\n")
+            }
+            let result = try daemon.collectGarbage(wanted)
+            (count, freed) = (result.paths.count, result.freed)
+        }
+    }
+
     func verify(_ session: StoreSession) throws {
         try Self.verify(
             session, checksContents: flags.contains("--check-contents"), repairs: flags.contains("--repair"))
@@ -66,7 +94,10 @@ extension NixStoreCommand {
 
     /// Checks the store, and says so as Nix does.
     static func verify(_ session: StoreSession, checksContents: Bool, repairs: Bool) throws {
-        let isSound = try session.store.verify(checksContents: checksContents, repairs: repairs, report: report)
+        let isSound =
+            try session.daemon.map { try !$0.verify(checkingContents: checksContents, repairing: repairs) }
+            ?? session.ownStore(for: "verifying").verify(
+                checksContents: checksContents, repairs: repairs, report: report)
         if !isSound {
             StoreSession.say("warning: not all store errors were fixed")
             throw Quiet()
@@ -87,8 +118,7 @@ extension NixStoreCommand {
         var isSound = true
         for path in try words.map(session.object) {
             let info = try session.store.requireInfo(of: path)
-            let found = try Hash(
-                info.narHash.algorithm, archiveOf: session.store.layout.file(path), in: DirectorySource())
+            let found = try session.store.foundHash(of: path)
             guard found != info.narHash else { continue }
             StoreSession.say(
                 "path '\(session.directory.print(path))' was modified! expected hash "
@@ -102,13 +132,19 @@ extension NixStoreCommand {
     func repairPaths(_ session: StoreSession) throws { try Self.repair(words, session) }
 
     static func repair(_ words: [String], _ session: StoreSession) throws {
-        for path in try words.map(session.object) {
-            try session.store.options.repairs?(path, session.store)
+        let paths = try words.map(session.object)
+        if let daemon = session.daemon {
+            return try daemon.build(paths.map(session.directory.print), mode: .repair)
         }
+        let store = try session.ownStore(for: "repairing")
+        for path in paths { try store.options.repairs?(path, store) }
     }
 
-    func optimise(_ session: StoreSession) throws {
-        let result = try session.store.optimise()
+    func optimise(_ session: StoreSession) throws { try Self.optimise(session) }
+
+    static func optimise(_ session: StoreSession) throws {
+        if let daemon = session.daemon { return try daemon.optimise() }
+        let result = try session.ownStore(for: "optimising").optimise()
         StoreSession.say(
             "\(StoreSession.mebibytes(Int64(result.freedBytes))) freed by hard-linking \(result.linkedFiles) files")
     }

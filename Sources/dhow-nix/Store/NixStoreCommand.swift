@@ -56,7 +56,7 @@ struct NixStoreCommand {
     private static let plainFlags: Set<String> = [
         "--include-outputs", "--use-output", "--force-realise", "--recursive", "--ignore-liveness", "--print-roots",
         "--print-live", "--print-dead", "--check-contents", "--repair", "--hash-given", "--reregister", "--indirect",
-        "--dry-run", "--ignore-unknown", "--check", "--no-build-output", "--no-gc-warning",
+        "--dry-run", "--ignore-unknown", "--check", "--no-build-output",
     ]
     private static let valued: Set<String> = ["--binding", "--max-freed", "--add-root", "--flat"]
 

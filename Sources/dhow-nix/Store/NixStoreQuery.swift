@@ -6,7 +6,7 @@ struct NixStoreQuery {
     let command: NixStoreCommand
     let session: StoreSession
 
-    private var store: LocalStore { session.store }
+    private var store: any MachineStore { session.store }
     private var directory: StoreDirectory { session.directory }
 
     func run() throws {
@@ -80,7 +80,7 @@ struct NixStoreQuery {
     private func printRoots(_ objects: [StorePath]) throws {
         let closure = try store.closure(of: used(objects), .referrers, includesDerivers: true)
         var lines: [String] = []
-        for (path, links) in try store.roots() where closure.contains(path) {
+        for (path, links) in try store.roots { _ in } where closure.contains(path) {
             for link in links { lines.append("\(link) -> \(directory.print(path))\n") }
         }
         Output.standard.write(lines.sorted().joined())

@@ -17,6 +17,8 @@ struct PathInfoCommand {
           --sigs                  signatures
           --json                  print JSON
           --all                   of every object
+          --file, -f FILE, --expr TEXT
+                                  PATH is an attribute of an expression; --derivation for how it is built
           --store DIR             a store other than the machine's
 
         """
@@ -24,6 +26,7 @@ struct PathInfoCommand {
     private var words: [String] = []
     private var flags: Set<String> = []
     private var settings = Settings()
+    private var installables = Installables()
     private static let names: [String: String] = [
         "-r": "--recursive", "--recursive": "--recursive", "-s": "--size", "--size": "--size",
         "-S": "--closure-size", "--closure-size": "--closure-size", "-h": "--human-readable",
@@ -37,10 +40,12 @@ struct PathInfoCommand {
         try rest.takeAll(help: help, separates: true, word: { command.words.append($0) }) { option, rest in
             if let flag = names[option] {
                 command.flags.insert(flag)
-            } else if try !command.settings.take(option, &rest) {
+            } else if try !command.installables.take(option, &rest), try !command.settings.take(option, &rest) {
                 throw UsageError("unrecognised flag '\(option)'")
             }
         }
+        command.words = try command.installables.paths(
+            of: command.words, as: command.flags.contains("--derivation") ? .derivations : .outputs, command.settings)
         try command.print()
     }
 
@@ -62,11 +67,11 @@ struct PathInfoCommand {
         for path in order { Output.standard.write(try line(path, width, store)) }
     }
 
-    private func closureSize(_ path: StorePath, _ store: LocalStore) throws -> UInt64 {
+    private func closureSize(_ path: StorePath, _ store: any MachineStore) throws -> UInt64 {
         try store.closure(of: [path]).reduce(0) { try $0 + store.requireInfo(of: $1).narSize }
     }
 
-    private func line(_ path: StorePath, _ width: Int, _ store: LocalStore) throws -> String {
+    private func line(_ path: StorePath, _ width: Int, _ store: any MachineStore) throws -> String {
         let info = try store.requireInfo(of: path)
         var line = store.directory.print(path)
         let shows = ["--size", "--closure-size", "--sigs"].map(flags.contains)
@@ -96,7 +101,7 @@ struct PathInfoCommand {
         return "\t" + padded("\(tenths / 10).\(tenths % 10)", 6) + [" ", "K", "M", "G", "T", "P"][unit]
     }
 
-    private func json(_ path: StorePath, _ store: LocalStore) throws -> JSONValue {
+    private func json(_ path: StorePath, _ store: any MachineStore) throws -> JSONValue {
         let info = try store.requireInfo(of: path)
         var members: [(String, JSONValue)] = [
             ("path", .string(store.directory.print(path))), ("narHash", .string(info.narHash.text(.sri))),

@@ -4,20 +4,28 @@ import NixLocalStore
 import NixSettings
 
 extension Settings {
-    /// The store of the command line, of `NIX_REMOTE`, or the machine's.
+    /// Where the files are of the store of the command line, of `NIX_REMOTE`, or the machine's.
     func layout(_ host: LocalHost = LocalHost()) throws -> StoreLayout {
-        try StoreLayout.named(configuration.storeName(host), environment: host.environment)
+        try StoreSettings(host, configuration).daemonAddress(configuration.storeName(host))?.layout
+            ?? StoreLayout.named(configuration.storeName(host), environment: host.environment)
+    }
+
+    /// The store, where a daemon owns it.
+    func ownedStore(_ host: LocalHost = LocalHost()) throws -> DaemonOwnedStore? {
+        try StoreSettings(host, configuration).ownedStore(configuration.storeName(host))
     }
 
     /// What evaluates: with a store that is written to, or one that is only computed; `dummy://` is none at all.
     func host(isReadOnly: Bool) throws -> LocalHost {
         let system = configuration.system
         if configuration.storeName(LocalHost()) == "dummy://" { return LocalHost(system: system) }
-        let layout = try layout()
+        let owned = try ownedStore()
+        let layout = try owned?.layout ?? layout()
         let host =
             isReadOnly
             ? ReadOnlyStoreHost(layout: layout, system: system)
-            : StoreHost(layout: layout, system: system, options: storeOptions)
+            : owned.map { DaemonHost($0, system: system) }
+                ?? StoreHost(layout: layout, system: system, options: storeOptions)
         let settings = self
         (host as? StoreHost)?.build = { store, outputs in
             guard case .local(_, let realiser) = try BuildSession(store, settings, showsLogs: false).builder else {
@@ -28,7 +36,8 @@ extension Settings {
         var fetcher: Fetcher?
         host.fetches = { [unowned host] request in
             if let fetcher { return try fetcher.fetch(request) }
-            let store = try (host as? StoreHost)?.localStore() ?? LocalStore(layout, options: settings.storeOptions)
+            let store: any MachineStore =
+                try owned ?? (host as? StoreHost)?.localStore() ?? LocalStore(layout, options: settings.storeOptions)
             let made = try Fetcher(into: store, settings.fetching())
             fetcher = made
             return try made.fetch(request)
@@ -37,7 +46,7 @@ extension Settings {
     }
 
     /// How an evaluation fetches.
-    private func fetching() throws -> Fetcher.Settings {
+    func fetching() throws -> Fetcher.Settings {
         let host = LocalHost()
         var settings = Fetcher.Settings()
         settings.transfer = try configuration.transfer(host)

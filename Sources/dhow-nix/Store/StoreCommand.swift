@@ -14,6 +14,9 @@ struct StoreCommand {
                                     add a file, or a tree
           add [--name NAME] [--mode nar|flat] PATH
                                     the same: a tree, or with flat a file
+          prefetch-file [--name NAME] [--hash-type ALGORITHM] [--expected-hash HASH] [--executable] [--unpack]
+                        [--json] ADDRESS
+                                    add a file from elsewhere
           diff-closures PATH PATH   print which packages two objects need are others
           repair PATH...            make damaged objects again
           dump-path PATH            write an object's archive
@@ -31,16 +34,17 @@ struct StoreCommand {
 
         """
 
-    private var settings = Settings()
-    private var words: [String] = []
-    private var flags: Set<String> = []
-    private var values: [String: String] = [:]
+    private(set) var settings = Settings()
+    private(set) var words: [String] = []
+    private(set) var flags: Set<String> = []
+    private(set) var values: [String: String] = [:]
 
     private static let flagNames: [String: String] = [
         "-l": "--long", "--long": "--long", "-R": "--recursive", "--recursive": "--recursive",
         "-d": "--directory", "--directory": "--directory", "--json": "--json",
         "--ignore-liveness": "--ignore-liveness", "--check-contents": "--check-contents", "--repair": "--repair",
-        "--all": "--all", "--no-contents": "--no-contents", "--no-trust": "--no-trust",
+        "--all": "--all", "--executable": "--executable", "--unpack": "--unpack", "--no-contents": "--no-contents",
+        "--no-trust": "--no-trust",
     ]
 
     static func run(_ arguments: Arguments) throws {
@@ -62,7 +66,7 @@ struct StoreCommand {
             flags.insert(flag)
         } else if option == "--name" || option == "-n" {
             values["--name"] = try rest.value(of: option)
-        } else if option == "--mode" {
+        } else if ["--mode", "--expected-hash", "--hash-type"].contains(option) {
             values[option] = try rest.value(of: option)
         } else {
             guard try settings.take(option, &rest) else { throw UsageError("unrecognised flag '\(option)'") }
@@ -87,6 +91,7 @@ struct StoreCommand {
                 try StoreSession.stream { sink in try session.store.archive(of: path, to: sink) }
             }
         case "add": try add(mode())
+        case "prefetch-file": try prefetch()
         case "diff-closures":
             guard words.count == 2 else { throw UsageError("'diff-closures' takes two paths") }
             let session = try StoreSession(settings)
@@ -101,9 +106,7 @@ struct StoreCommand {
             try NixStoreCommand.collect(
                 GarbageCollection(.delete(paths, ignoringLiveness: flags.contains("--ignore-liveness"))), session)
         case "optimise", "optimize":
-            let result = try StoreSession(settings).store.optimise()
-            StoreSession.say(
-                "\(StoreSession.mebibytes(Int64(result.freedBytes))) freed by hard-linking \(result.linkedFiles) files")
+            try NixStoreCommand.optimise(try StoreSession(settings))
         case "verify": try verify()
         case "roots":
             let session = try StoreSession(settings)
@@ -125,7 +128,7 @@ struct StoreCommand {
         }
     }
 
-    private func one() throws(UsageError) -> String {
+    func one() throws(UsageError) -> String {
         guard words.count == 1 else { throw UsageError("this command takes one path") }
         return words[0]
     }
@@ -147,11 +150,12 @@ struct StoreCommand {
         let session = try StoreSession(settings)
         let file = try StoreSession.absolute(try one())
         let name = values["--name"] ?? NixStoreCommand.name(of: file)
-        session.print([try session.store.addTree(name: name, path: file, method: method)])
+        session.print([try session.store.add(tree: file, named: name, method: method)])
     }
 
     private func verify() throws {
-        if flags.contains("--repair"), try DatabaseRescue.isNeeded(settings.layout()) {
+        if flags.contains("--repair"), try settings.ownedStore() == nil, try DatabaseRescue.isNeeded(settings.layout())
+        {
             let result = try DatabaseRescue.run(try settings.layout())
             StoreSession.say(
                 "made a new database with \(result.registered) objects; \(result.lost) more are on the disk and no "

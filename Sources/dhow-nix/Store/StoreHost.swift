@@ -34,6 +34,32 @@ class ReadOnlyStoreHost: LocalHost {
         super.isValid(path) || FileDescriptor.currentDirectory.exists(layout.file(path))
     }
 
+    /// The store, opened for reading at least.
+    var machineStore: any MachineStore {
+        get throws {
+            var options = LocalStore.Options()
+            options.isWritable = false
+            return try LocalStore(layout, options: options)
+        }
+    }
+
+    /// Makes a link a root.
+    func addRoot(_ link: String, to path: StorePath) throws {
+        throw StoreError(.unusableStore, "the root '\(link)' cannot be made: this evaluation writes to no store")
+    }
+
+    /// Makes roots of the derivations in `text`, a line each, and gives the lines that name them.
+    func addRoots(_ text: [UInt8], root: String, count: Int) throws -> [UInt8] {
+        var lines: [String] = []
+        for line in text.split(separator: 0x0A) {
+            let number = count + lines.count
+            let link = number == 1 ? root : "\(root)-\(number)"
+            try addRoot(link, to: store.parse(String(decoding: line, as: UTF8.self)))
+            lines.append(link)
+        }
+        return Array(lines.joined(separator: "\n").utf8)
+    }
+
     override func fetch(_ request: FetchRequest) throws -> FetchResult {
         guard let fetches else { return try super.fetch(request) }
         return try fetches(request)
@@ -72,6 +98,8 @@ class StoreHost: ReadOnlyStoreHost {
         opened = store
         return store
     }
+
+    override var machineStore: any MachineStore { get throws { try localStore() } }
 
     // MARK: The store
 
@@ -124,21 +152,7 @@ class StoreHost: ReadOnlyStoreHost {
         try build(store, missing)
     }
 
-    // MARK: Roots
-
-    /// Makes roots of the derivations in `text`, a line each, and gives the lines that name them.
-    func addRoots(_ text: [UInt8], root: String, count: Int) throws -> [UInt8] {
-        let store = try localStore()
-        var lines: [String] = []
-        for line in text.split(separator: 0x0A) {
-            let path = String(decoding: line, as: UTF8.self)
-            let number = count + lines.count
-            let link = number == 1 ? root : "\(root)-\(number)"
-            try store.addRoot(link, to: store.directory.parse(path))
-            lines.append(link)
-        }
-        return Array(lines.joined(separator: "\n").utf8)
-    }
+    override func addRoot(_ link: String, to path: StorePath) throws { try localStore().addRoot(link, to: path) }
 }
 
 /// This machine's files, with those of a store where they are.

@@ -33,7 +33,7 @@ struct StoreListing {
         if try source.kind(of: file) == .directory, !showsDirectory {
             try list(file, "")
         } else {
-            try line(file, rest.split(separator: "/").last.map(String.init) ?? ".")
+            try line(file, rest.split(separator: "/").last.map(String.init) ?? path.baseName)
         }
     }
 

@@ -1,4 +1,5 @@
 import Kernel
+import NixLanguage
 import NixLocalStore
 import NixStore
 
@@ -10,14 +11,36 @@ import Musl
 
 /// A store that a command works on, and how the command speaks of it.
 struct StoreSession {
-    let store: LocalStore
+    let store: any MachineStore
 
     var directory: StoreDirectory { store.directory }
 
-    init(_ store: LocalStore) { self.store = store }
+    init(_ store: any MachineStore) { self.store = store }
 
     init(_ settings: Settings, options: LocalStore.Options? = nil) throws {
-        store = try LocalStore(try settings.layout(), options: options ?? settings.storeOptions)
+        store =
+            try settings.ownedStore()
+            ?? LocalStore(try settings.layout(), options: options ?? settings.storeOptions)
+    }
+
+    /// The daemon that owns the store, if one does.
+    var daemon: DaemonStore? { (store as? DaemonOwnedStore)?.daemon }
+
+    /// Where to keep what is on its way to a store whose directory is not ours to write to.
+    var temporaryDirectory: String? {
+        daemon == nil ? nil : LocalHost().environment("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+    }
+
+    /// The store as this process's own to write to.
+    /// - Parameter operation: what needs that.
+    func ownStore(for operation: String) throws -> LocalStore {
+        guard let own = store as? LocalStore else {
+            throw StoreError(
+                .unusableStore,
+                "\(operation) changes the store's database, which only its daemon may; run it as the store's owner with "
+                    + "'--store local'")
+        }
+        return own
     }
 
     /// The object that an argument names: a path in the store, a path below one, or a link that leads there.
@@ -38,7 +61,7 @@ struct StoreSession {
             let folder = text[..<(text.utf8.lastIndex(of: UInt8(ascii: "/")) ?? text.startIndex)]
             text = try Self.absolute(target.hasPrefix("/") ? target : folder + "/" + target)
         }
-        throw StoreError(.badStorePath, "path '\(argument)' is not in the Nix store")
+        throw StoreError(.badStorePath, "path '\(try Self.absolute(argument))' is not in the Nix store")
     }
 
     /// An absolute path without `.`, `..` and doubled slashes; links are not followed.
@@ -63,6 +86,9 @@ struct StoreSession {
     func print(_ paths: some Sequence<StorePath>) {
         Output.standard.write(paths.map { directory.print($0) + "\n" }.joined())
     }
+
+    static let rootWarning =
+        "warning: you did not specify '--add-root'; the result might be removed by the garbage collector"
 
     static func say(_ line: String) { Output.error.write(line + "\n") }
 

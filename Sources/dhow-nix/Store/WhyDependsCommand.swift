@@ -4,18 +4,21 @@ import NixStore
 /// `why-depends`: by way of which objects one needs another.
 struct WhyDependsCommand {
     static let help = """
-        Usage: dhow-nix why-depends [--all] [--store DIR] PATH DEPENDENCY
+        Usage: dhow-nix why-depends [--all] [--precise] [--store DIR] PATH DEPENDENCY
 
         Print the shortest chain of objects from PATH to DEPENDENCY, each of which names the next.
 
+          --file, -f FILE, --expr TEXT
+                                  PATH and DEPENDENCY are attributes of an expression
           --all, -a               print all such chains
+          --precise               say in which files and links the names are
 
         """
 
-    private let session: StoreSession
-    private let package: StorePath
-    private let dependency: StorePath
-    private let isAll: Bool
+    let session: StoreSession
+    let package: StorePath
+    let dependency: StorePath
+    let isAll: Bool
     /// What each object of the closure names.
     private let references: [StorePath: Set<StorePath>]
     /// How many steps it is from an object to the dependency; only objects that need it are here.
@@ -24,22 +27,31 @@ struct WhyDependsCommand {
     static func run(_ arguments: Arguments) throws {
         var rest = arguments
         var settings = Settings()
-        var (words, isAll): ([String], Bool) = ([], false)
+        var installables = Installables()
+        var words: [String] = []
+        var (isAll, isPrecise) = (false, false)
         try rest.takeAll(
             help: help, word: { words.append($0) },
             option: { option, rest in
                 if option == "--all" || option == "-a" {
                     isAll = true
-                } else if try !settings.take(option, &rest) {
+                } else if option == "--precise" {
+                    isPrecise = true
+                } else if try !installables.take(option, &rest), try !settings.take(option, &rest) {
                     throw UsageError("unrecognised flag '\(option)'")
                 }
             })
         guard words.count == 2 else { throw UsageError("'why-depends' needs two paths") }
+        words =
+            try installables.paths(of: [words[0]], as: .builtOutputs, settings)
+            + installables.paths(of: [words[1]], as: .outputs, settings)
+        guard words.count == 2 else { throw UsageError("each argument of 'why-depends' must be one object") }
         var options = LocalStore.Options()
         options.isWritable = false
         let session = try StoreSession(settings, options: options)
         let paths = try words.map(session.object)
-        try Self(session, paths[0], paths[1], isAll: isAll).printChains()
+        let command = try Self(session, paths[0], paths[1], isAll: isAll)
+        if isPrecise { try command.printPlaces() } else { try command.printChains() }
     }
 
     private init(_ session: StoreSession, _ package: StorePath, _ dependency: StorePath, isAll: Bool) throws {
@@ -66,11 +78,16 @@ struct WhyDependsCommand {
         self.distances = distances
     }
 
+    /// Says so where the one does not need the other.
+    var isDependent: Bool {
+        if distances[package] != nil { return true }
+        StoreSession.say(
+            "'\(session.directory.print(package))' does not depend on '\(session.directory.print(dependency))'")
+        return false
+    }
+
     private func printChains() throws {
-        guard distances[package] != nil else {
-            return StoreSession.say(
-                "'\(session.directory.print(package))' does not depend on '\(session.directory.print(dependency))'")
-        }
+        guard isDependent else { return }
         Output.standard.write(session.directory.print(package) + "\n")
         // An explicit stack, for chains may be long.
         var stack = [(rest: next(package)[...], margin: "")]
@@ -88,7 +105,7 @@ struct WhyDependsCommand {
     }
 
     /// What an object names that needs the dependency, the nearest first.
-    private func next(_ path: StorePath) -> [StorePath] {
+    func next(_ path: StorePath) -> [StorePath] {
         (references[path] ?? []).filter { distances[$0] != nil }.sorted {
             (distances[$0] ?? 0, $0) < (distances[$1] ?? 0, $1)
         }

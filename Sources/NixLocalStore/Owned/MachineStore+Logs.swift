@@ -1,6 +1,6 @@
 import NixStore
 
-extension LocalStore {
+extension MachineStore {
     /// Where a derivation's build log is, without the ending of its compression.
     public func logFile(of derivation: StorePath) -> String {
         let name = derivation.baseName

@@ -8,7 +8,7 @@ public enum ClosureDirection: Sendable {
     case referrers
 }
 
-extension LocalStore {
+extension MachineStore {
     /// `paths`, and all that is reached from them.
     /// - Parameters:
     ///   - includesOutputs: a derivation brings its valid outputs along.
@@ -29,7 +29,7 @@ extension LocalStore {
             if includesOutputs {
                 switch direction {
                 case .references:
-                    if path.isDerivation { pending += try database.valid(outputs(of: path).values) }
+                    if path.isDerivation { pending += try validPaths(among: Set(outputs(of: path).values)) }
                 case .referrers: pending += try derivers(of: path)
                 }
             }
@@ -40,7 +40,7 @@ extension LocalStore {
             case .referrers:
                 guard path.isDerivation else { continue }
                 // Only those that say that this derivation made them.
-                for output in try database.valid(outputs(of: path).values)
+                for output in try validPaths(among: Set(outputs(of: path).values))
                 where try info(of: output)?.deriver == path { pending.append(output) }
             }
         }
@@ -56,7 +56,7 @@ extension LocalStore {
             var stack: [(path: StorePath, rest: ArraySlice<StorePath>)] = []
             func enter(_ path: StorePath) throws {
                 state[path] = false
-                let next = (try database.references(of: path) ?? []).filter { $0 != path && paths.contains($0) }
+                let next = (try references(ifValid: path) ?? []).filter { $0 != path && paths.contains($0) }
                 stack.append((path, next.sorted()[...]))
             }
             try enter(start)

@@ -2,10 +2,10 @@ import NixStore
 
 // The stream of `nix-store --export`: for each object a 1, its archive, a magic number, its path, references and
 // deriver, and a 0 where a signature once was; a 0 ends it. Numbers have 64 bits, little-endian.
-extension LocalStore {
-    /// "NIXE"
-    private static let exportMagic: UInt64 = 0x4558_494e
+/// "NIXE"
+private let exportMagic: UInt64 = 0x4558_494e
 
+extension MachineStore {
     /// Writes valid objects, each after what it refers to.
     public func export(_ paths: Set<StorePath>, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
         for path in try sortedByReferences(paths).reversed() {
@@ -24,7 +24,7 @@ extension LocalStore {
                         + "'\(info.narHash.text(.nix32, withAlgorithm: true))' to "
                         + "'\(found.text(.nix32, withAlgorithm: true))'!")
             }
-            try Self.write(Self.exportMagic, to: sink)
+            try Self.write(exportMagic, to: sink)
             try Self.write(directory.print(path), to: sink)
             try Self.write(UInt64(info.references.count), to: sink)
             for reference in info.references.sorted() { try Self.write(directory.print(reference), to: sink) }
@@ -46,17 +46,21 @@ extension LocalStore {
     }
 
     /// Takes in what `export` wrote.
-    /// - Parameter input: gives at most so many bytes; an empty answer is the end.
+    /// - Parameters:
+    ///   - temporaryDirectory: where archives are for a moment; the store's own directory by itself.
+    ///   - input: gives at most so many bytes; an empty answer is the end.
     /// - Returns: the objects of the stream, in its order.
     public func importObjects(
-        checkSignatures: Bool, input: @escaping (Int) throws -> [UInt8]
+        checkSignatures: Bool, temporaryDirectory: String? = nil, input: @escaping (Int) throws -> [UInt8]
     ) throws -> [StorePath] {
         var stream = ImportStream(input: input)
         var paths: [StorePath] = []
         while true {
             switch try stream.number() {
             case 0: return paths
-            case 1: paths.append(try importOne(&stream, checkSignatures: checkSignatures))
+            case 1:
+                paths.append(
+                    try importOne(&stream, checkSignatures: checkSignatures, temporaryDirectory ?? layout.objects))
             default:
                 throw StoreError(
                     .badArchive, "input doesn't look like something created by 'nix-store --export'")
@@ -64,11 +68,13 @@ extension LocalStore {
         }
     }
 
-    private func importOne(_ stream: inout ImportStream, checkSignatures: Bool) throws -> StorePath {
+    private func importOne(
+        _ stream: inout ImportStream, checkSignatures: Bool, _ temporaryDirectory: String
+    ) throws -> StorePath {
         // The path comes after the archive: unpacked aside, and then added from there.
-        let archive = try stream.archive(in: layout)
+        let archive = try stream.archive(in: temporaryDirectory)
         defer { archive.remove() }
-        guard try stream.number() == Self.exportMagic else {
+        guard try stream.number() == exportMagic else {
             throw StoreError(.badArchive, "Nix archive cannot be imported; wrong format")
         }
         let path = try directory.parse(try stream.text())

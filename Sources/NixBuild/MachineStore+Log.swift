@@ -3,7 +3,7 @@ import Kernel
 import NixLocalStore
 import NixStore
 
-extension LocalStore {
+extension MachineStore {
     /// What was written while a derivation, or the object's deriver, was built, compressed or not; `nil` when no log is
     /// kept.
     public func expandedBuildLog(of path: StorePath) throws -> [UInt8]? {
