@@ -145,6 +145,19 @@ struct DockerClientTests {
         #expect(output.status != 0 && output.stderr.contains(words), "\(output)")
     }
 
+    /// Clients of API versions before 1.44 read an image's size from this member.
+    @Test(arguments: [("v1.43", true), ("v1.44", false)]) func virtualSizes(_ version: String, _ has: Bool) throws {
+        func get(_ path: String) throws -> JSONValue {
+            let address = "http://d/\(version)\(path)"
+            return try JSONValue(
+                parsing: Shell.check(["curl", "-sf", "--unix-socket", daemon.socket, address]).stdout)
+        }
+        let images = [
+            try get("/images/json")[0], try get("/images/\(Images.busybox)/json"), try get("/system/df")["Images"]?[0],
+        ]
+        for image in images { #expect(image != nil && image?["VirtualSize"] == (has ? image?["Size"] : nil)) }
+    }
+
     /// docker-py, and a client that looks at the frames.
     @Test func webSocketAttach() throws {
         let port = try FreePort.find()
