@@ -57,7 +57,8 @@ public struct Moment: Sendable, Equatable, Comparable {
     /// - Returns: the API's form, `seconds.nanoseconds`.
     /// - Throws: when the text is none of these.
     public static func apiValue(_ text: String, now: Moment = .now()) throws(FlagError) -> String {
-        if let duration = GoDuration(text) {
+        // Docker takes a bare zero for the beginning of time, not for now.
+        if text != "0", let duration = GoDuration(text) {
             let (seconds, nanoseconds) = (duration.nanoseconds / 1_000_000_000, duration.nanoseconds % 1_000_000_000)
             var moment = Moment(seconds: now.seconds - seconds, nanoseconds: now.nanoseconds - nanoseconds)
             if moment.nanoseconds < 0 {

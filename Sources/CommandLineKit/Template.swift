@@ -43,12 +43,14 @@ public struct Template: Sendable {
     /// - Parameters:
     ///   - methods: fields of `value` that are computed, and may take arguments.
     ///   - empty: what a field of this name prints when it is null; `nil` for `<no value>`.
+    ///   - absent: the value of a field that an object lacks; `nil` when it is none of its type's.
     public func render(
         _ value: JSONValue, missing: MissingField = .noValue, methods: [String: Method] = [:],
-        empty: @escaping (String) -> String? = { _ in nil }
+        empty: @escaping (String) -> String? = { _ in nil },
+        absent: @escaping (JSONObject, String) -> JSONValue? = { _, _ in nil }
     ) throws(TemplateError) -> String {
         var evaluator = TemplateEvaluator(
-            root: value, missing: missing, methods: methods, definitions: definitions, empty: empty)
+            root: value, missing: missing, methods: methods, definitions: definitions, empty: empty, absent: absent)
         return try evaluator.run(nodes)
     }
 }

@@ -7,6 +7,7 @@ struct TemplateEvaluator {
     let methods: [String: Template.Method]
     let definitions: [String: [TemplateNode]]
     let empty: (String) -> String?
+    let absent: (JSONObject, String) -> JSONValue?
 
     private var variables: [(name: String, value: JSONValue)]
     private var callDepth = 0
@@ -29,9 +30,11 @@ struct TemplateEvaluator {
 
     init(
         root: JSONValue, missing: Template.MissingField, methods: [String: Template.Method],
-        definitions: [String: [TemplateNode]], empty: @escaping (String) -> String?
+        definitions: [String: [TemplateNode]], empty: @escaping (String) -> String?,
+        absent: @escaping (JSONObject, String) -> JSONValue?
     ) {
         self.empty = empty
+        self.absent = absent
         self.root = root
         self.missing = missing
         self.methods = methods
@@ -285,7 +288,7 @@ struct TemplateEvaluator {
             }
             switch value {
             case .object(let object):
-                if let field = object[name] {
+                if let field = object[name] ?? absent(object, name) {
                     value = field
                 } else {
                     switch missing {

@@ -237,7 +237,9 @@ enum TemplateFunctions {
                 guard case .string(let name) = key else {
                     throw TemplateError("value has type \(typeName(key)); should be string")
                 }
-                value = object[name] ?? .null
+                // What Docker's maps of strings, its labels, give for a name that they lack.
+                value = object[name] ?? (object.members.allSatisfy { $0.value.string != nil } ? .string("") : .null)
+            case .null where key.string != nil: value = .string("")
             case .null: throw TemplateError("index of nil pointer")
             default: throw TemplateError("can't index item of type \(typeName(value))")
             }

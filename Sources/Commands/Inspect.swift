@@ -75,7 +75,9 @@ struct Inspection {
                 found.append(value)
                 if let template {
                     do throws(TemplateError) {
-                        text += try template.render(value, missing: .missingKey, empty: GoTypes.empty) + "\n"
+                        text +=
+                            try template.render(
+                                value, missing: .missingKey, empty: GoTypes.empty, absent: GoTypes.absent) + "\n"
                     } catch {
                         // Go's templates print up to the failure; a line feed keeps the message on its own line.
                         failures.append("template parsing error: \(error.message)")

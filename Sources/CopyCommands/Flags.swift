@@ -136,6 +136,10 @@ struct AccessFlags {
         guard !(isAnonymous && !credentials.isEmpty) else {
             throw TransportError(.invalidInput, "creds and no-creds cannot be specified at the same time")
         }
+        // As from a variable that is not set: who gave them does not mean to come without.
+        guard !credentials.isEmpty || !(self.credentials.isSet || common?.credentials.isSet == true) else {
+            throw TransportError(.invalidInput, "credentials can't be empty")
+        }
         if isAnonymous {
             access.authentication = .none
         } else if !token.isEmpty {

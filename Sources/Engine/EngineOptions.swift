@@ -9,12 +9,16 @@ public struct AttachOptions: Sendable {
     public var stdin = false
     public var stdout = false
     public var stderr = false
+    /// Send the output as it is, also where it is no terminal's: both streams in one, without frames.
+    public var isRaw = false
     public init() {}
 }
 
 /// A client's attachment to a container.
 public struct Attachment: Sendable {
     public var isTerminal: Bool
+    /// Whether the end of the client's input is the end of the program's.
+    public var endsInput = false
     /// What was logged before, framed as the stream is; to be sent first.
     public var replay: ByteStream?
     /// `nil` when only the replay was asked for.

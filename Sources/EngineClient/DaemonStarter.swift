@@ -64,7 +64,7 @@ public struct DaemonStarter {
         defer { close(lock) }
         while flock(lock, LOCK_EX) != 0 && errno == EINTR {}
         if (try? await client.connect()) != nil { return }
-        let pid = try spawn(program)
+        let daemon = try spawn(program)
         var waited = 0.0
         var pause: UInt64 = 500_000
         while waited < Self.patience {
@@ -72,7 +72,7 @@ public struct DaemonStarter {
             waited += Double(pause) / 1e9
             if (try? await client.connect()) != nil { return }
             var status: Int32 = 0
-            if waitpid(pid, &status, WNOHANG) == pid {
+            if waitpid(daemon.processID, &status, WNOHANG) == daemon.processID {
                 // Another daemon may have been faster, and this one left because of it.
                 if (try? await client.connect()) != nil { return }
                 throw DaemonStartFailure(
@@ -98,37 +98,19 @@ public struct DaemonStarter {
 
     private static func lastError() -> String { String(cString: strerror(errno)) }
 
-    private func spawn(_ program: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A session of its own: the terminal's signals are not for the daemon. Nor are the signals that we ignore.
-        var defaults = sigset_t()
-        sigfillset(&defaults)
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        // This runs on a thread of the concurrency pool, which blocks all signals; the daemon must hear them.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        let newSession: Int32 = 0x80  // POSIX_SPAWN_SETSID
-        posix_spawnattr_setflags(
-            &attributes, Int16(newSession | Int32(POSIX_SPAWN_SETSIGDEF) | Int32(POSIX_SPAWN_SETSIGMASK)))
+    private func spawn(_ program: String) throws -> Subprocess {
         let idle = getenv("DHOW_IDLE_EXIT").map { String(cString: $0) } ?? "5m"
-        let arguments = [program, "-H", host.description, "--idle-exit", idle]
-        var pointers = arguments.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        var pid: pid_t = 0
-        let result = posix_spawn(&pid, program, &actions, &attributes, &pointers, environ)
-        guard result == 0 else {
-            throw DaemonStartFailure("Cannot start the daemon \(program): \(String(cString: strerror(result)))")
+        var configuration = Subprocess.Configuration(
+            program, arguments: [program, "-H", host.description, "--idle-exit", idle])
+        // The terminal's signals are not for the daemon.
+        configuration.startsSession = true
+        do throws(KernelError) {
+            let output = try FileDescriptor.open(log, [.writeOnly, .create, .truncate], mode: 0o600)
+            configuration.descriptors = [0: try .open("/dev/null"), 1: output, 2: output]
+            return try Subprocess.spawn(configuration)
+        } catch {
+            throw DaemonStartFailure("Cannot start the daemon \(program): \(error)")
         }
-        return pid
     }
 
     private func lastLines() -> String {

@@ -8,6 +8,7 @@ public struct Subprocess: Sendable {
 
     /// What to start and with what.
     public struct Configuration: Sendable {
+        /// A path, or a name that is looked for in this process's `PATH`.
         public var executable: String
         /// With the program's name as the first.
         public var arguments: [String]
@@ -79,10 +80,10 @@ public struct Subprocess: Sendable {
         var processID: pid_t = 0
         let result = withCStrings(configuration.arguments) { arguments in
             guard let environment = configuration.environment else {
-                return posix_spawn(&processID, name, &actions, &attributes, arguments, environ)
+                return posix_spawnp(&processID, name, &actions, &attributes, arguments, environ)
             }
             return withCStrings(environment) {
-                posix_spawn(&processID, name, &actions, &attributes, arguments, $0)
+                posix_spawnp(&processID, name, &actions, &attributes, arguments, $0)
             }
         }
         try check(result)

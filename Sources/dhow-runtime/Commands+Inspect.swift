@@ -11,14 +11,15 @@ extension Commands {
         ) { _ in
             { surroundings, arguments in
                 let container = try surroundings.runtime.store.container(arguments[0])
-                print(summary(of: container).serialized(.pretty))
+                // As with runc, only `list` looks the owner up.
+                print(summary(of: container, owner: container.record.owner).serialized(.pretty))
                 return 0
             }
         }
     }
 
     /// As `state` and `list` show a container.
-    private static func summary(of container: StoredContainer) -> JSONValue {
+    private static func summary(of container: StoredContainer, owner: String) -> JSONValue {
         let state = container.state()
         var object = JSONObject()
         object["ociVersion"] = .string(state.ociVersion)
@@ -29,7 +30,7 @@ extension Commands {
         object["rootfs"] = .string(container.record.rootfs)
         object["created"] = .string(container.record.created)
         if let annotations = state.annotations, !annotations.isEmpty { object["annotations"] = annotations.json }
-        object["owner"] = .string(container.record.owner)
+        object["owner"] = .string(owner)
         return .object(object)
     }
 
@@ -47,7 +48,8 @@ extension Commands {
                 }
                 switch format.value {
                 case "json":
-                    print(containers.isEmpty ? "null" : JSONValue.array(containers.map(summary)).serialized())
+                    let rows = containers.map { summary(of: $0, owner: owner(of: $0)) }
+                    print(rows.isEmpty ? "null" : JSONValue.array(rows).serialized())
                 case "table":
                     var table = Table(minimumWidth: 12, padding: 3)
                     table.add(["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"])

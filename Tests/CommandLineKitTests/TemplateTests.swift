@@ -74,6 +74,21 @@ private let data: JSONValue = [
         #expect(error?.message == message)
     }
 
+    /// What Go's structures have though the JSON lacks it, and maps of strings.
+    @Test func absentFields() throws {
+        let value = try JSONValue(parsing: #"{"Labels":{"a":"b"},"None":null,"Counts":{"a":1}}"#)
+        func render(_ source: String) throws -> String {
+            try Template(source).render(
+                value, missing: .missingKey, empty: { $0 == "Health" ? "<nil>" : nil },
+                absent: { object, name in object["Labels"] != nil && name == "Health" ? .some(.null) : nil })
+        }
+        #expect(try render("{{if .Health}}{{.Health.Status}}{{else}}none{{end}} {{.Health}}") == "none <nil>")
+        #expect(throws: TemplateError.self) { try render("{{.Counts.Health}}") }
+        #expect(throws: TemplateError.self) { try render("{{.Other}}") }
+        #expect(try render(#"{{index .Labels "x"}}|{{index .None "x"}}|{{index .Labels "a"}}"#) == "||b")
+        #expect(try render(#"{{index .Counts "x"}}"#) == "<no value>")
+    }
+
     @Test func methods() throws {
         let text = try Template("{{.Label \"a\"}}|{{.Label}}").render(
             data, methods: ["Label": { .string("<" + ($0.first?.string ?? "") + ">") }])

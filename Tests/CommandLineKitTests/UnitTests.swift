@@ -91,6 +91,7 @@ import Testing
         #expect(try Moment.apiValue("10s", now: now) == "990.000000005")
         #expect(try Moment.apiValue("1136073600.000000001", now: now) == "1136073600.000000001")
         #expect(try Moment.apiValue("1136073600", now: now) == "1136073600")
+        #expect(try Moment.apiValue("0", now: now) == "0" && Moment.apiValue("0s", now: now) == "1000.000000005")
         #expect(try Moment.apiValue("2006-01-02T15:04:05Z", now: now) == "1136214245.000000000")
         #expect(try Moment.apiValue("2006-01-02Z", now: now) == "1136160000.000000000")
         #expect(throws: FlagError.self) { try Moment.apiValue("foo", now: now) }

@@ -29,6 +29,8 @@ import Testing
         #expect(try ProcessFiles.arguments(of: pid).first == "dhow-runtime")
         #expect(try bundle.runtime("start", bundle.id).status == 0)
         #expect(try bundle.status() == "running")
+        #expect(try bundle.runtime("list", "-f", "json").output.contains(#""owner":"root""#))
+        #expect(try JSONValue(parsing: bundle.runtime("state", bundle.id).output)["owner"] == "")
         #expect(try ProcessFiles.arguments(of: pid).contains("dhow-runtime") == false)
         #expect(try bundle.runtime("start", bundle.id).status == 1)
         #expect(try bundle.runtime("pause", bundle.id).status == 0)

@@ -53,7 +53,7 @@ struct CopyBadInputTests {
         let target = "docker://\(guarded.host)/a/b:1"
         for (options, reason) in [
             (["--dest-no-creds"], "unauthorized"), (["--dest-creds", "me:wrong"], "unauthorized"),
-            (["--dest-creds", "nonsense"], "USERNAME:PASSWORD"),
+            (["--dest-creds", "nonsense"], "USERNAME:PASSWORD"), (["--dest-creds", ""], "credentials can't be empty"),
             (["--dest-creds", "me:secret", "--dest-no-creds"], "cannot be specified at the same time"),
         ] {
             let output = try place.copy("ours", options, place.image("one"), target)

@@ -86,7 +86,11 @@ import Testing
         #expect(try daemon.dhow("exec", "-i", "exec", "cat", input: "hello").stdout == "hello")
         let elsewhere = try daemon.dhow("exec", "-w", "/not/there", "exec", "pwd")
         // As with Docker, the reason comes in the program's place: on its standard output.
-        #expect(elsewhere.status == 126 && elsewhere.stdout.contains("/not/there"), "\(elsewhere)")
+        #expect(
+            elsewhere.status == 126
+                && elsewhere.text == "OCI runtime exec failed: exec failed: unable to start container process: "
+                    + "chdir to cwd (\"/not/there\") set in config.json failed: no such file or directory",
+            "\(elsewhere)")
         #expect(try daemon.dhow("exec", "exec", "test", "-e", "/not").status == 1)
         try daemon.check("exec", "-d", "exec", "touch", "/tmp/detached")
         #expect(try eventually { try daemon.dhow("exec", "exec", "test", "-e", "/tmp/detached").status == 0 })
@@ -208,6 +212,12 @@ import Testing
         #expect(names.contains("tmp/new") && !names.contains("data/file"))
         try daemon.check("commit", "files", "committed:1")
         #expect(try daemon.dhow("run", "--rm", "--network", "none", "committed:1", "cat", "/tmp/new").stdout == "new\n")
+    }
+
+    @Test func whatIsNotThereIsRemovedByForce() throws {
+        let output = try daemon.dhow("rm", "-f", "not-there")
+        #expect(output.status == 0 && output.stdout.isEmpty && output.stderr.contains("No such container"), "\(output)")
+        #expect(try daemon.dhow("rm", "not-there").status == 1)
     }
 
     @Test func aNameInUseIsRefused() throws {

@@ -251,6 +251,9 @@ struct RegistryTests {
         let unsent = try daemon.docker("push", "\(registry.host)/docker/nothing")
         #expect(unsent.status == 1)
         #expect(unsent.stderr.contains("An image does not exist locally with the tag: \(registry.host)/docker/nothing"))
+        let untagged = try daemon.docker("push", "\(registry.host)/docker/box:2")
+        #expect(untagged.status == 1)
+        #expect(untagged.stderr.contains("tag does not exist: \(registry.host)/docker/box:2"), "\(untagged)")
         try Images.load(into: daemon)
     }
 

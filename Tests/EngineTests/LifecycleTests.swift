@@ -260,6 +260,16 @@ struct FilterTextTests {
         #expect(ImageListFilter.matches("*/app", "me/app"))
         #expect(!ImageListFilter.matches("*", "me/app"))
         #expect(ImageListFilter.matches("de?ian", "debian"))
+        #expect(ImageListFilter.matches("[c-e]eb[^x]an", "debian") && !ImageListFilter.matches("[^d]*", "debian"))
+        #expect(ImageListFilter.matches(#"\debian"#, "debian") && !ImageListFilter.matches(#"\*"#, "debian"))
+    }
+
+    @Test(arguments: [
+        ("debian:*", true), ("[a-z]b", true), ("[^a]", true), (#"[\]]"#, true), ("[", false), ("a[b", false),
+        ("[]a]", false), (#"[a\"#, false), (#"a\"#, false), ("[]", false), ("[^", false),
+    ])
+    func wellFormedPatterns(_ pattern: String, _ isPattern: Bool) {
+        #expect(ImageListFilter.isPattern(pattern) == isPattern)
     }
 
     @Test func durations() {

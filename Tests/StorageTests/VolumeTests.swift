@@ -34,7 +34,7 @@ import Testing
         let bound = try volumes.create("bound", options: ["type": "none", "device": "/srv", "o": "bind"])
         #expect(bound.source == .directory("/srv"))
         #expect(
-            try failure { _ = try volumes.create("v1", options: ["what": "x"]) }.message == "invalid option: \"what\"")
+            try failure { _ = try volumes.create("v1", options: ["what": "x"]) }.message == "create v1: invalid option: \"what\"")
         #expect(try failure { _ = try volumes.create("v2", options: ["type": "nfs"]) }.code == .invalidInput)
         #expect(try failure { _ = try volumes.create("v3", options: ["size": "1g"]) }.code == .notSupported)
         #expect(try failure { _ = try volumes.create("v4", driver: "nfs") }.code == .notSupported)

@@ -3,6 +3,11 @@ import EngineClient
 import EngineModel
 import JSON
 
+/// What was asked for is so already: worth a word, but no failure.
+private struct NothingToDo: Error {
+    var reason: String
+}
+
 extension Commands {
     /// A command that does the same to each of its arguments and prints each when done.
     private static func each(
@@ -13,8 +18,12 @@ extension Commands {
             let act = configure(flags)
             return { context, arguments in
                 try await context.forEach(arguments) { argument in
-                    try await act(context, argument)
-                    Output.print(argument)
+                    do {
+                        try await act(context, argument)
+                        Output.print(argument)
+                    } catch let nothing as NothingToDo {
+                        Output.error(nothing.reason)
+                    }
                 }
             }
         }
@@ -83,8 +92,7 @@ extension Commands {
                 do {
                     try await context.call("DELETE", "/containers/\(name)", query)
                 } catch let error as EngineClientError where force.value && error.status == 404 {
-                    // What is not there need not be removed: say so, but do not fail.
-                    Output.error("\(error)")
+                    throw NothingToDo(reason: "\(error)")
                 }
             }
         }

@@ -147,30 +147,32 @@ enum OptionText {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .invalid("open \(path): \(File.lastError().lowercased())") }
         defer { close(descriptor) }
-        guard var bytes = File.read(descriptor) else {
-            throw .invalid("read \(path): \(File.lastError().lowercased())")
-        }
+        // Docker says so of files of labels, too.
+        func invalid(_ reason: String) -> FlagError { .invalid("invalid env file (\(path)): \(reason)") }
+        guard var bytes = File.read(descriptor) else { throw invalid("read \(path): \(File.lastError().lowercased())") }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
         var result: [String] = []
         for (position, raw) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
             guard let line = String(validating: raw, as: UTF8.self) else {
-                throw .invalid("env file \(path) contains invalid utf8 bytes at line \(position + 1): \(Array(raw))")
+                throw invalid(
+                    "invalid utf8 bytes at line \(position + 1): ["
+                        + raw.map(String.init).joined(separator: " ") + "]")
             }
             var text = line[...]
             if text.hasSuffix("\r") || text.last == "\r\n" { text.removeLast() }
             while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
             if text.isEmpty || text.hasPrefix("#") { continue }
             if let (name, _) = cut(text, "=") {
-                guard !name.isEmpty else { throw .invalid("no variable name on line '\(text)'") }
+                guard !name.isEmpty else { throw invalid("no variable name on line '\(text)'") }
                 guard !name.contains(where: { $0 == " " || $0 == "\t" }) else {
-                    throw .invalid("variable '\(name)' contains whitespaces")
+                    throw invalid("variable '\(name)' contains whitespaces")
                 }
                 result.append(String(text))
             } else {
                 var name = String(text)
                 while let last = name.last, last == " " || last == "\t" { name.removeLast() }
                 guard !name.contains(where: { $0 == " " || $0 == "\t" }) else {
-                    throw .invalid("variable '\(name)' contains whitespaces")
+                    throw invalid("variable '\(name)' contains whitespaces")
                 }
                 if !inherits {
                     result.append(name)

@@ -129,6 +129,7 @@ extension Commands {
             + "\nLocal Volumes space usage:\n\n"
             + (try VolumeRow.format.render(volumes, format: "table {{.Name}}\t{{.Links}}\t{{.Size}}"))
             + "\nBuild cache usage: 0B\n\n"
+            + "CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n"
     }
 
     static var systemPrune: Command<Action> {

@@ -289,8 +289,7 @@ extension ContainerEngine {
                     ) { own, _ in own },
                     options: options?.driverConfig?.options ?? [:])
             } catch {
-                throw EngineError(
-                    EngineError(wrapping: error).code, "create \(mount.name): \(error.message)")
+                throw EngineError(wrapping: error)
             }
             if !isKnown {
                 made.append(volume.name)

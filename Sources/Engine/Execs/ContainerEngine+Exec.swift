@@ -91,15 +91,13 @@ extension ContainerEngine {
         return result
     }
 
-    /// Docker's clients tell their exit status (126, 127) by these words.
+    /// The words that Docker puts before the reason.
     private static func inDockersWords(_ error: EngineError) -> EngineError {
-        guard let code = error.exitCode else { return error }
+        guard error.exitCode != nil else { return error }
         var error = error
-        error.message = "OCI runtime exec failed: exec failed: unable to start container process: \(error.message)"
-        if code == 127, !error.message.contains("not found"), !error.message.contains("no such file") {
-            error.message += ": executable file not found in $PATH"
-        }
-        if code == 126, !error.message.contains("permission denied") { error.message += ": permission denied" }
+        let words = "unable to start container process: "
+        if !error.message.hasPrefix(words) { error.message = words + error.message }
+        error.message = "OCI runtime exec failed: exec failed: \(error.message)"
         return error
     }
 

@@ -1,4 +1,5 @@
 import EngineModel
+import Glibc
 import JSON
 import OCI
 import Registry
@@ -326,6 +327,9 @@ package struct ImageListFilter: Sendable {
         } catch {
             throw EngineError.invalid("\(error)")
         }
+        guard filters["reference"].allSatisfy(Self.isPattern) else {
+            throw EngineError.invalid("invalid filter 'reference=\(filters["reference"])': syntax error in pattern")
+        }
         before = try filters["before"].first.flatMap { try created($0) }
         since = try filters["since"].first.flatMap { try created($0) }
         until = filters["until"].first.flatMap { text in
@@ -356,20 +360,30 @@ package struct ImageListFilter: Sendable {
 
     /// A shell's pattern, in which `*` and `?` do not match a slash.
     package static func matches(_ pattern: String, _ text: String) -> Bool {
-        func match(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
-            guard let first = pattern.first else { return text.isEmpty }
-            if first == UInt8(ascii: "*") {
-                var rest = text
-                while true {
-                    if match(pattern.dropFirst(), rest) { return true }
-                    guard let next = rest.first, next != UInt8(ascii: "/") else { return false }
-                    rest = rest.dropFirst()
+        fnmatch(pattern, text, FNM_PATHNAME) == 0
+    }
+
+    /// Whether every `[` of a pattern is closed and every backslash followed by something.
+    package static func isPattern(_ pattern: String) -> Bool {
+        var rest = Array(pattern.utf8)[...]
+        func isBackslash(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\\") }
+        while let byte = rest.popFirst() {
+            if isBackslash(byte), rest.popFirst() == nil { return false }
+            guard byte == UInt8(ascii: "[") else { continue }
+            if rest.first == UInt8(ascii: "^") { rest.removeFirst() }
+            var isEmpty = true
+            while let inner = rest.popFirst() {
+                if inner == UInt8(ascii: "]") {
+                    if isEmpty { return false }
+                    isEmpty = false
+                    break
                 }
+                if isBackslash(inner), rest.popFirst() == nil { return false }
+                isEmpty = false
+                if rest.isEmpty { return false }
             }
-            guard let next = text.first else { return false }
-            if first == UInt8(ascii: "?") ? next == UInt8(ascii: "/") : first != next { return false }
-            return match(pattern.dropFirst(), text.dropFirst())
+            if isEmpty { return false }
         }
-        return match(Array(pattern.utf8)[...], Array(text.utf8)[...])
+        return true
     }
 }

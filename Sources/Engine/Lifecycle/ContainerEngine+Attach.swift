@@ -22,12 +22,14 @@ extension ContainerEngine {
             var reading = LogReader.Options()
             reading.stdout = options.stdout
             reading.stderr = options.stderr
-            reading.isFramed = !record.config.tty
+            reading.isFramed = !record.config.tty && !options.isRaw
             attachment.replay = try stream(reading, of: container, follows: false)
         }
         guard options.stream else { return attachment }
-        let request = MonitorRequest.Attach(
+        var request = MonitorRequest.Attach(
             stdin: options.stdin && record.config.openStdin, stdout: options.stdout, stderr: options.stderr)
+        if options.isRaw { request.isRaw = true }
+        attachment.endsInput = request.stdin && record.config.stdinOnce && !record.config.tty
         if let run = container.run {
             do throws(MonitorError) {
                 let stream = try await run.connection.attach(request)

@@ -22,11 +22,24 @@ extension ContainerEngine {
                 path: run.cgroupsPath, containerID: container.id, driver: self.cgroupDriver)
             let processes = try cgroup.processes()
             if words.isEmpty || words == ["-ef"] { return ProcessTable.full(processes) }
-            let output = try Subprocess.output(["ps"] + words)
-            return try ProcessTable.parse(output, processes: Set(processes))
+            return try ProcessTable.parse(Self.ps(words), processes: Set(processes))
         }
         post(container, "top")
         return top
+    }
+
+    /// What the host's ps prints; blocks.
+    private static func ps(_ options: [String]) throws -> String {
+        let output = try Subprocess.run(
+            .init(
+                "ps", arguments: ["ps"] + options,
+                environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]),
+            outputLimit: 16 << 20)
+        guard output.status.isSuccess else {
+            let reason = output.standardErrorText.split(separator: "\n").first ?? "it failed"
+            throw EngineError.invalid("ps: \(reason)")
+        }
+        return String(decoding: output.standardOutput, as: UTF8.self)
     }
 }
 

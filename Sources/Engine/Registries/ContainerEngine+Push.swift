@@ -29,14 +29,16 @@ extension ContainerEngine {
     }
 
     private func referencesToPush(_ reference: ImageReference) throws -> [ImageReference] {
-        let tags = try storage.images.list().flatMap(\.image.tags).filter {
-            reference.tag == nil ? $0.name == reference.name : $0 == reference
-        }
+        let tags = try storage.images.list().flatMap(\.image.tags).filter { $0.name == reference.name }
         guard !tags.isEmpty else {
             throw EngineError(
                 .notFound, "An image does not exist locally with the tag: \(reference.familiarRepository)")
         }
-        return tags
+        if reference.tag == nil { return tags }
+        guard tags.contains(reference) else {
+            throw EngineError(.notFound, "tag does not exist: \(reference.familiarName)")
+        }
+        return [reference]
     }
 
     private func push(

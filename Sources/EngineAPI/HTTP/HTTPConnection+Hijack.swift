@@ -20,7 +20,7 @@ extension HTTPConnection {
                     }
                 }
             }
-            loop.runOrExecute { connection.value.splice(stream) }
+            loop.runOrExecute { connection.value.splice(stream, isWebSocket: hijack.webSocket != nil) }
         } catch {
             stream.closeDescriptor()
             loop.runOrExecute { connection.value.context?.close(promise: nil) }
@@ -36,9 +36,14 @@ extension HTTPConnection {
         exchange.task = nil
         self.exchange = nil
         var headers = response.headers
-        headers.replaceOrAdd(name: "Content-Type", value: hijack.contentType)
         var status = HTTPResponseStatus.ok
-        if exchange.head.headers.contains(name: "Upgrade") {
+        if let webSocket = hijack.webSocket {
+            status = .switchingProtocols
+            headers.add(contentsOf: webSocket.handshake.headers)
+        } else {
+            headers.replaceOrAdd(name: "Content-Type", value: hijack.contentType)
+        }
+        if hijack.webSocket == nil, exchange.head.headers.contains(name: "Upgrade") {
             status = .custom(code: 101, reasonPhrase: "UPGRADED")
             headers.replaceOrAdd(name: "Connection", value: "Upgrade")
             headers.replaceOrAdd(name: "Upgrade", value: "tcp")
@@ -51,6 +56,7 @@ extension HTTPConnection {
         streamEnd = end
         do {
             let pipeline = context.pipeline.syncOperations
+            if let webSocket = hijack.webSocket { try WebSocketBridge.add(to: pipeline, webSocket) }
             try pipeline.addHandler(end)
             // The decoder hands on what it has read past the request when it is removed, but not once it has seen the
             // end of input: so it goes now, before the client can send.
@@ -89,13 +95,17 @@ extension HTTPConnection {
 
     private func writeRaw(_ chunk: ByteBuffer, _ writer: CheckedContinuation<Void, any Error>) {
         guard let context, context.channel.isActive else { return writer.resume(throwing: HTTPFailure.clientLeft) }
-        context.writeAndFlush(wrapOutboundOut(chunk), promise: nil)
+        // From the pipeline's end, where a WebSocket puts it into frames.
+        context.channel.writeAndFlush(chunk, promise: nil)
         if context.channel.isWritable { writer.resume() } else { blockedWriters.append(writer) }
     }
 
-    private func splice(_ stream: Hijack.Stream) {
+    private func splice(_ stream: Hijack.Stream, isWebSocket: Bool) {
         guard let context, context.channel.isActive, mode == .hijacked else { return stream.closeDescriptor() }
-        guard let descriptor = stream.descriptor else { return closeAfterFlush(context) }
+        guard let descriptor = stream.descriptor else {
+            // A WebSocket's client answers the Close frame.
+            return isWebSocket ? linger(context) : closeAfterFlush(context)
+        }
         guard let streamEnd, let decoderGone else { return stream.closeDescriptor() }
         StreamSplice.begin(
             client: context.channel, clientEnd: streamEnd, decoderGone: decoderGone, descriptor: descriptor,

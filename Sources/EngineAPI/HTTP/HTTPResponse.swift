@@ -75,8 +75,20 @@ public struct Hijack: Sendable {
         }
     }
 
+    public struct WebSocket: Sendable {
+        public var handshake: WebSocketHandshake
+        /// Whether the bytes travel in frames of text rather than binary, as before API version 1.28.
+        public var sendsText = false
+        /// Whether the output goes on after the client's Close frame, which then only ends its input.
+        public var outlivesInput = false
+
+        public init(_ handshake: WebSocketHandshake) { self.handshake = handshake }
+    }
+
     /// The media type that the client is told.
     public var contentType: String
+    /// Makes the connection a WebSocket, whose frames hold the stream's bytes.
+    public var webSocket: WebSocket?
     /// Opens the stream; called once, when the head is on its way.
     public var open: @Sendable () async -> Stream
 

@@ -65,24 +65,58 @@ extension DockerAPI {
         }
 
         router.post("/containers/{name}/attach") { [engine] request in
-            let query = request.query
-            var options = AttachOptions()
-            options.logs = query.flag("logs")
-            options.stream = query.flag("stream")
-            options.stdin = query.flag("stdin")
-            options.stdout = query.flag("stdout")
-            options.stderr = query.flag("stderr")
-            let keys = try query.text("detachKeys").map(DetachSequence.parse)
+            let options = Self.attachOptions(request)
+            let keys = try Self.detachKeys(request)
             _ = try await request.body.collect(limit: Self.bodyLimit)
             let attachment = try await engine.attach(request.parameter("name"), options)
-            var stream = Hijack.Stream(descriptor: attachment.stream?.descriptor)
-            if let replay = attachment.replay { stream.prelude = { try await replay.next() } }
-            if attachment.isTerminal && options.stdin { stream.detachKeys = keys ?? DetachSequence.standard }
+            let stream = Self.stream(of: attachment, takesInput: options.stdin, keys)
             let type = StreamType.of(isRaw: attachment.isTerminal, request.apiVersion)
-            return HTTPResponse(body: .hijack(Hijack(contentType: type) { [stream] in stream }))
+            return HTTPResponse(body: .hijack(Hijack(contentType: type) { stream }))
         }
-        router.get("/containers/{name}/attach/ws") { _ in
-            throw HTTPFailure(.notImplemented, "attaching through a websocket is not implemented; use POST …/attach")
+
+        router.get("/containers/{name}/attach/ws") { [engine] request in
+            var options = Self.attachOptions(request)
+            // A WebSocket has frames of its own.
+            options.isRaw = true
+            // Before version 1.42 these did not count.
+            if request.apiVersion < APIVersion(major: 1, minor: 42) {
+                (options.stdin, options.stdout, options.stderr) = (true, true, true)
+            }
+            let keys = try Self.detachKeys(request)
+            let name = request.parameter("name")
+            _ = try await engine.inspectContainer(name, size: false)
+            let handshake = try WebSocketHandshake(request)
+            let attachment = try await engine.attach(name, options)
+            let stream = Self.stream(of: attachment, takesInput: options.stdin, keys)
+            var hijack = Hijack(contentType: StreamType.raw) { stream }
+            var webSocket = Hijack.WebSocket(handshake)
+            webSocket.sendsText = request.apiVersion < APIVersion(major: 1, minor: 28)
+            webSocket.outlivesInput = attachment.endsInput
+            hijack.webSocket = webSocket
+            return HTTPResponse(body: .hijack(hijack))
         }
+    }
+
+    private static func attachOptions(_ request: HTTPRequest) -> AttachOptions {
+        var options = AttachOptions()
+        options.logs = request.query.flag("logs")
+        options.stream = request.query.flag("stream")
+        options.stdin = request.query.flag("stdin")
+        options.stdout = request.query.flag("stdout")
+        options.stderr = request.query.flag("stderr")
+        return options
+    }
+
+    private static func detachKeys(_ request: HTTPRequest) throws -> [UInt8]? {
+        try request.query.text("detachKeys").map(DetachSequence.parse)
+    }
+
+    private static func stream(
+        of attachment: Attachment, takesInput: Bool, _ detachKeys: [UInt8]?
+    ) -> Hijack.Stream {
+        var stream = Hijack.Stream(descriptor: attachment.stream?.descriptor)
+        if let replay = attachment.replay { stream.prelude = { try await replay.next() } }
+        if attachment.isTerminal && takesInput { stream.detachKeys = detachKeys ?? DetachSequence.standard }
+        return stream
     }
 }

@@ -12,15 +12,9 @@ extension DockerAPI {
             options.filters = try request.filters()
             // The parameter's form before API 1.41.
             if let reference = request.query.text("filter") { options.filters.add("reference", reference) }
-            let images = try await engine.images(options)
-            guard request.apiVersion < APIVersion(major: 1, minor: 44) else { return .json(images) }
-            return .json(
-                .array(
-                    images.map { image in
-                        guard case .object(var object) = image.json else { return image.json }
-                        object["VirtualSize"] = .integer(image.size)
-                        return .object(object)
-                    }))
+            var images = try await engine.images(options)
+            if request.wantsVirtualSizes { images.addVirtualSizes() }
+            return .json(images)
         }
 
         router.get("/images/get") { [engine] request in
@@ -69,7 +63,9 @@ extension DockerAPI {
             .json(try await engine.pruneImages(request.filters()))
         }
         router.get("/images/{name:.*}/json") { [engine] request in
-            .json(try await engine.inspectImage(request.parameter("name")))
+            var image = try await engine.inspectImage(request.parameter("name"))
+            if request.wantsVirtualSizes { image.virtualSize = image.size }
+            return .json(image)
         }
         router.get("/images/{name:.*}/history") { [engine] request in
             .json(try await engine.imageHistory(request.parameter("name")).json)
@@ -101,5 +97,16 @@ extension DockerAPI {
             }
             return .json(IDResponse(id: try await engine.commit(options)), .created)
         }
+    }
+}
+
+extension HTTPRequest {
+    /// Whether the client's version of the API still tells an image's size a second time.
+    var wantsVirtualSizes: Bool { apiVersion < APIVersion(major: 1, minor: 44) }
+}
+
+extension [ImageSummary] {
+    mutating func addVirtualSizes() {
+        for place in indices { self[place].unknownMembers["VirtualSize"] = .integer(self[place].size) }
     }
 }

@@ -43,7 +43,9 @@ extension DockerAPI {
                 }
                 kinds.insert(kind)
             }
-            return .json(try await engine.diskUsage(kinds))
+            var usage = try await engine.diskUsage(kinds)
+            if request.wantsVirtualSizes { usage.images?.addVirtualSizes() }
+            return .json(usage)
         }
     }
 }

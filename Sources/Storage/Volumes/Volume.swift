@@ -43,7 +43,7 @@ public struct Volume: Sendable, Equatable {
         guard isValid else {
             throw StorageError(
                 .invalidInput,
-                "create \(name.prefix(300)): \"\(name.prefix(300))\" includes invalid characters for a local volume name, "
+                "\"\(name.prefix(300))\" includes invalid characters for a local volume name, "
                     + "only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, "
                     + "use absolute path")
         }

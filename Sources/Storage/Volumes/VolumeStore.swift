@@ -22,6 +22,16 @@ public final class VolumeStore: Sendable {
     ) throws(StorageError) -> Volume {
         let isAnonymous = name?.isEmpty ?? true
         let name = name.flatMap { $0.isEmpty ? nil : $0 } ?? randomHexadecimal(bytes: 32)
+        do throws(StorageError) {
+            return try make(name, driver: driver, labels: labels, options: options, isAnonymous: isAnonymous)
+        } catch {
+            throw StorageError(error.code, "create \(name.prefix(300)): \(error.message)")
+        }
+    }
+
+    private func make(
+        _ name: String, driver: String, labels: [String: String], options: [String: String], isAnonymous: Bool
+    ) throws(StorageError) -> Volume {
         try Volume.check(name: name)
         guard driver == "local" || driver.isEmpty else {
             throw StorageError(
