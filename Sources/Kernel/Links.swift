@@ -306,6 +306,9 @@ extension NetlinkSocket {
     ///
     /// The kernel acts on carriers from a queue: until it gets there, an interface drops what it is to send, a bridge what
     /// comes from its port, and whoever asked for a neighbour asks again after a second. Since Linux 6.8 asking for the
-    /// interface empties the queue for it (`linkwatch_sync_dev`); before, this does nothing.
-    public func settleCarrier(of name: String) throws(KernelError) { _ = try query(.getLink(named: name)) }
+    /// interface empties the queue for it (`linkwatch_sync_dev`); before, it is asked again until the kernel got there,
+    /// for 50 ms at most.
+    public func settleCarrier(of name: String) throws(KernelError) {
+        for _ in 0..<100 where try !link(named: name).isRunning { usleep(500) }
+    }
 }

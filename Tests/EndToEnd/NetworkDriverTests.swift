@@ -113,4 +113,40 @@ import Testing
         }
         #expect(server.isRunning)
     }
+
+    @Test func whoKnewAnAddressHearsOfItsNewOwner() throws {
+        let numbers = 10..<18
+        defer { engine.remove(["knows"] + numbers.map { "guest\($0)" }, networks: ["known"]) }
+        try engine.dhow("network", "create", "--subnet", "10.76.0.0/24", "--ipv6", "--subnet", "fd76::/64", "known")
+        let neighbour = try engine.start("knows", "--network", "known")
+        for number in numbers {
+            try engine.dhow(
+                "create", "--name", "guest\(number)", "--network", "known", "--ip", "10.76.0.\(number)", "--ip6",
+                "fd76::\(number)", Images.busybox, "sleep", "100000")
+        }
+        // Those who start at once get new MAC addresses, and send nothing themselves.
+        for round in 0..<4 {
+            let starts = try numbers.map {
+                try Child([Programs.dhow, "-H", "unix://\(engine.daemon.socket)", "start", "guest\($0)"])
+            }
+            for start in starts { #expect(try start.wait().status == 0) }
+            for number in numbers {
+                let place = try engine.container("guest\(number)").place
+                let mac = try place.sh("ip -o link show eth0 | sed 's/.*ether //; s/ .*//'").text
+                for address in ["10.76.0.\(number)", "fd76::\(number)"] {
+                    for (name, place) in [("the host", engine.host), ("a container", neighbour.place)] {
+                        let isKnown =
+                            try round == 0
+                            || eventually(5) {
+                                try place.sh("ip neighbour show to \(address)").text.contains("lladdr \(mac) ")
+                            }
+                        #expect(isKnown, "\(name) on \(address), \(round)")
+                        let ping = try place.run("ping", "-c1", "-W3", address)
+                        #expect(ping.status == 0, "\(name) to \(address), \(round)")
+                    }
+                }
+            }
+            #expect(try engine.daemon.dhow(["stop", "-t", "0"] + numbers.map { "guest\($0)" }).status == 0)
+        }
+    }
 }

@@ -192,7 +192,8 @@ public struct BridgeDriver: NetworkDriver {
     // MARK: Endpoints
 
     /// Few system calls change something: one makes both ends in their places, some set the container's end's settings,
-    /// one gives it addresses and routes and brings it up; a bridge without communication takes one more.
+    /// one gives it addresses and routes and brings it up, one makes it known; a bridge without communication takes one
+    /// more.
     public func join(_ endpoint: EndpointSpecification, to network: NetworkSpecification, in sandbox: NetworkSandbox)
         throws(NetworkError) -> JoinedEndpoint
     {
@@ -241,6 +242,7 @@ public struct BridgeDriver: NetworkDriver {
                 try netlink.settleCarrier(of: hostName)
                 if !bridge.isRunning { try netlink.settleCarrier(of: bridge.name) }
             }
+            try sandbox.announce(interface, mac)
         } catch {
             try? netlink.perform(.deleteLink(named: hostName))
             throw error

@@ -53,8 +53,7 @@ public final class NetworkSandbox: Sendable {
         try attempt("set up interface \(name)") { () throws(KernelError) in
             try namespace.within { () throws(KernelError) in
                 try Self.enableIPv6(endpoint.address6 != nil, on: name)
-                // The kernel tells the link about the address when the interface comes up, so that nobody goes on
-                // sending to a container that had it before.
+                // The kernel tells the link about the addresses: see `announce`.
                 try NetworkSysctl.write(["ipv4", "conf", name, "arp_notify"], "1")
                 if endpoint.address6 != nil { try NetworkSysctl.write(["ipv6", "conf", name, "ndisc_notify"], "1") }
                 for (path, value) in settings { try NetworkSysctl.write(path, value) }
@@ -81,6 +80,17 @@ public final class NetworkSandbox: Sendable {
                 }
             }
             try netlink.perform(requests)
+        }
+    }
+
+    /// Tells the link about the interface's addresses, so that nobody goes on sending to a container that had one before:
+    /// who does needs eight seconds to notice.
+    ///
+    /// The kernel does so when the interface comes up, which a bridge does not hear: its port is opened only then. It
+    /// also does when the MAC address is set, were it the same.
+    func announce(_ interface: Int32, _ macAddress: MACAddress) throws(NetworkError) {
+        try attempt("tell the network about a container's addresses") { () throws(KernelError) in
+            try netlink.perform(.setLink(interface, LinkSettings(macAddress: macAddress.bytes)))
         }
     }
 
