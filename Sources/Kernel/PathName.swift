@@ -52,3 +52,12 @@ func call(
         }
     }
 }
+
+/// The path of what `path` names without links, `.` and `..`, in the calling process's view.
+public func canonicalPath(_ path: String) throws(KernelError) -> String {
+    guard let resolved = path.withPath({ $0.flatMap { realpath($0, nil) } }) else {
+        throw KernelError(ErrorNumber(rawValue: path.utf8.contains(0) ? EINVAL : errno), "resolve", path)
+    }
+    defer { free(resolved) }
+    return String(cString: resolved)
+}

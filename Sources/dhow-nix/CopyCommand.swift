@@ -31,6 +31,7 @@ enum CopyCommand {
         // For attributes of expressions, which are built first.
         var evaluation = Settings()
         var installables = Installables()
+        defer { withExtendedLifetime(installables) {} }
         var (checks, recurses, substitutes) = (true, true, false)
         while let item = rest.next() {
             switch item {

@@ -7,6 +7,8 @@ import NixStore
 struct Installables {
     private var file: String?
     private var expression: String?
+    /// Those that hold temporary roots.
+    private var sessions: [BuildSession] = []
 
     /// What becomes of derivations that attributes are.
     enum Form {
@@ -43,11 +45,15 @@ struct Installables {
     static func isPath(_ word: String) -> Bool { BuildTargets.split(word).path.contains("/") }
 
     /// The words with paths in place of attributes; without an expression, the words.
-    func paths(of words: [String], as form: Form, _ settings: Settings) throws -> [String] {
+    ///
+    /// What was made for them is safe from the collector of garbage for as long as this value is there: commands keep it
+    /// to their ends.
+    mutating func paths(of words: [String], as form: Form, _ settings: Settings) throws -> [String] {
         guard haveExpression else { return words }
         var settings = settings
         settings.finish(LocalHost(), isPure: arePure && !settings.isImpure)
         let session = try BuildSession(settings, showsLogs: false)
+        sessions.append(session)
         let evaluator = try session.host(settings)
         return try (words.isEmpty ? [""] : words).flatMap { word in
             if Self.isPath(word) { return [word] }
@@ -61,7 +67,14 @@ struct Installables {
             return try targets.flatMap { target in
                 let outputs = try session.outputs(of: target.derivation)
                 let names = target.outputs.isEmpty ? outputs.keys.sorted() : target.outputs
-                return names.compactMap { outputs[$0] }.map(session.directory.print)
+                return try names.map { name in
+                    guard let path = outputs[name] else {
+                        throw StoreError(
+                            .notValid,
+                            "derivation '\(session.directory.print(target.derivation))' has no output '\(name)'")
+                    }
+                    return session.directory.print(path)
+                }
             }
         }
     }

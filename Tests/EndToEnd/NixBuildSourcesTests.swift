@@ -50,6 +50,27 @@ import Testing
         }
     }
 
+    @Test func expressionsFetchWhatTheyAreBuiltOf() throws {
+        let place = try NixBuildPlace()
+        try place.write("fetched\n", to: "source")
+        try place.write(
+            """
+            with import ./lib.nix; make {
+              name = "made"; input = builtins.fetchurl "file://${toString ./.}/source"; script = "cat $input > $out";
+            }
+            """, to: "fetching.nix")
+        let command = "nix-build fetching.nix --no-out-link"
+        let (ours, theirs) = (try place.ours(command), try place.theirs(command))
+        #expect(ours.status == 0 && ours.stdout == theirs.stdout, "\(ours.stderr)\n\(theirs.stderr)")
+        let made = place.ourStore + ours.stdout.trimmingCharacters(in: .whitespacesAndNewlines)
+        #expect(try String(contentsOfFile: made, encoding: .utf8) == "fetched\n")
+        let shown = try place.ours("nix path-info --impure -f fetching.nix ''")
+        #expect(shown.status == 0 && shown.stdout == ours.stdout, "\(shown)")
+        let none = try place.ours("nix path-info -f fetching.nix '^none'")
+        #expect(none.status == 1 && none.stderr.contains("has no output 'none'"), "\(none)")
+        try place.checkStore()
+    }
+
     @Test func withoutFallbackAFailureIsNamedAsNixDoes() throws {
         let place = try Self.place()
         let command = "nix-build sources.nix -A second --no-out-link \(Self.options(place, "damaged"))"

@@ -152,4 +152,30 @@ import Testing
         #expect(throws: StoreError.self) { try profile.switchTo(7) }
         #expect(try profile.add(paths[0]).number == 3)
     }
+
+    @Test func profilesMayHaveAnyNameAndPlace() throws {
+        let fixture = try Fixture()
+        defer { fixture.keep() }
+        let store = try fixture.open()
+        let paths = try (0..<3).map { try store.addText(name: "p\($0)", contents: [UInt8($0)]) }
+        let elsewhere = fixture.path + "/elsewhere"
+        try here.makeDirectory(elsewhere)
+        try here.makeSymbolicLink(store.layout.profiles + "/linked", to: elsewhere)
+        for link in [
+            store.layout.profiles + "/wörk", store.layout.profiles + "/linked/mine",
+            store.layout.profiles + "/../outside",
+        ] {
+            let profile = Profile(link, in: store)
+            for path in paths { try profile.add(path) }
+            #expect(try profile.generations().all.map(\.number) == [1, 2, 3], "\(link)")
+        }
+        // Found by one way or another: through their own folder, or through a link in `gcroots`.
+        let links = try store.roots().values.flatMap { $0 }
+        for end in ["wörk-2-link", "mine-2-link", "outside-2-link"] {
+            #expect(links.contains { $0.hasSuffix(end) }, "\(end): \(links)")
+        }
+        let last = Profile(store.layout.profiles + "/last", in: store)
+        try here.makeSymbolicLink(last.link + "-\(Int.max)-link", to: store.directory.print(paths[0]))
+        #expect(try last.add(paths[1]).number == 1)
+    }
 }

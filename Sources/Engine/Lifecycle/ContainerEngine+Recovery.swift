@@ -18,7 +18,11 @@ extension ContainerEngine {
         await withTaskGroup(of: Void.self) { group in
             for container in registry.all { group.addTask { await self.recover(container) } }
         }
-        if try await blocking({ try self.swarmStore.isLeaving() }) { try await finishLeaving() }
+        if try await blocking({ try self.swarmStore.isLeaving() }) {
+            do { try await finishLeaving() } catch {
+                logger.error("cannot end the swarm; the next start will", metadata: ["error": "\(error)"])
+            }
+        }
         if mayCleanUp {
             await sweepRunDirectories()
             try await blocking {

@@ -137,6 +137,8 @@ extension ContainerEngine {
 
     /// Removes what is left of a swarm that ends.
     func finishLeaving() async throws {
+        // Who was let onto its networks before the end is known to be there when its lock is free.
+        for container in registry.all { await container.lock.withLock {} }
         let own = networks.all.filter(\.record.isOfSwarm)
         for network in own {
             for id in Set(network.endpoints.values.map(\.containerID)) {

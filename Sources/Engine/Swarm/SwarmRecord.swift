@@ -89,6 +89,7 @@ package struct SwarmRecord: JSONRecord {
     /// From where overlay networks get their subnets.
     /// - Throws: `EngineError.invalidParameter`, in dockerd's words where it has some.
     func subnetPools() throws(EngineError) -> SubnetPools {
+        guard pools.count <= 256 else { throw .invalid("too many address pools: \(pools.count), and 256 at most") }
         var result: [SubnetPools.Pool] = []
         for text in pools {
             guard let base = IPPrefix(text), base.family == .v4 else {

@@ -173,8 +173,9 @@ final class StreamEnd: ChannelInboundHandler {
         }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in
             channel.close(mode: .output, promise: nil)
+            // From then on: a slow reader gets all before.
+            channel.eventLoop.scheduleTask(in: HTTPConnection.lingerTime) { channel.close(promise: nil) }
         }
-        context.eventLoop.scheduleTask(in: HTTPConnection.lingerTime) { channel.close(promise: nil) }
         context.read()
     }
 

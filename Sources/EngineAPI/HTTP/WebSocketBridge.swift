@@ -42,7 +42,8 @@ final class WebSocketBridge: ChannelDuplexHandler {
         case .text, .binary, .continuation:
             if frame.length > 0 { context.fireChannelRead(wrapInboundOut(frame.unmaskedData)) }
         case .ping:
-            if !hasSentClose { send(context, .pong, frame.unmaskedData) }
+            // Who does not read gets no more: RFC 6455, 5.5.3 lets pings go unanswered.
+            if !hasSentClose, context.channel.isWritable { send(context, .pong, frame.unmaskedData) }
         case .pong: break
         case .connectionClose:
             guard !hasSentClose else { return context.close(promise: nil) }

@@ -52,9 +52,16 @@ public struct Profile: Sendable {
     }
 
     private func number(of file: String) -> Int? {
-        guard file.hasPrefix(name + "-"), file.hasSuffix("-link") else { return nil }
-        let digits = file.dropFirst(name.utf8.count + 1).dropLast(5)
-        return digits.allSatisfy(\.isNumber) ? Int(digits) : nil
+        // Byte by byte: file names are no texts to the system.
+        guard file.utf8.starts(with: "\(name)-".utf8), file.utf8.reversed().starts(with: "-link".utf8.reversed()) else {
+            return nil
+        }
+        let digits = String(decoding: file.utf8.dropFirst(name.utf8.count + 1).dropLast(5), as: UTF8.self)
+        // There must be one after the last.
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(digits), number < Int.max else {
+            return nil
+        }
+        return number
     }
 
     /// Makes a generation for `path` and switches to it; the newest, where that is the same already, is used again.
@@ -69,7 +76,7 @@ public struct Profile: Sendable {
             try store.addTemporaryRoot(path)
             let number = (all.last?.number ?? 0) + 1
             let file = "\(folder)/\(name)-\(number)-link"
-            if file.hasPrefix(store.layout.profiles + "/") {
+            if try isBelowProfiles() {
                 try explained("making generation \(number) of") { () throws(KernelError) in
                     try here.replaceLink(file, to: store.directory.print(path))
                 }
@@ -80,6 +87,15 @@ public struct Profile: Sendable {
             let generation = Generation(number: number, link: file, path: path, created: 0)
             try point(to: generation)
             return try generations().all.last { $0.number == number } ?? generation
+        }
+    }
+
+    /// Whether the collector of garbage comes by here, whatever links and `..` the profile's path goes by.
+    private func isBelowProfiles() throws -> Bool {
+        try explained("looking for") { () throws(KernelError) in
+            guard here.exists(store.layout.profiles) else { return false }
+            let (own, all) = (try canonicalPath(folder), try canonicalPath(store.layout.profiles))
+            return own == all || own.hasPrefix(all + "/")
         }
     }
 

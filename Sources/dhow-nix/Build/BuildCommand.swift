@@ -135,7 +135,7 @@ struct BuildCommand {
                 throw UsageError(
                     "'--profile' requires that the arguments produce a single store path, but there are \(made.count)")
             }
-            _ = try Profile(Settings.absolute(profile, host), in: session.machineStore).add(path)
+            _ = try Profile(StoreSession.absolute(profile), in: session.machineStore).add(path)
         }
         if printsPaths { Output.standard.write(lines.joined()) }
         if printsJSON { Output.standard.write(JSONValue.array(members).serialized() + "\n") }

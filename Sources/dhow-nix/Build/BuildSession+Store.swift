@@ -8,13 +8,18 @@ import NixStore
 extension BuildSession {
     /// The host of an evaluation that writes to the store and builds what it reads.
     func host(_ settings: Settings) throws -> LocalHost {
+        let host: ReadOnlyStoreHost
         switch builder {
         case .local(let store, let realiser):
-            let host = StoreHost(store: store, system: settings.configuration.system)
-            host.build = { _, outputs in try Self.realise(outputs, with: realiser) }
-            return host
-        case .daemon(let owned): return DaemonHost(owned, system: settings.configuration.system)
+            let local = StoreHost(store: store, system: settings.configuration.system)
+            local.build = { _, outputs in try Self.realise(outputs, with: realiser) }
+            host = local
+        case .daemon(let owned):
+            host = DaemonHost(layout: owned.layout, system: settings.configuration.system) { owned }
         }
+        let store = machineStore
+        host.fetches = settings.fetches { store }
+        return host
     }
 
     /// Builds what an evaluation reads.

@@ -3,16 +3,30 @@ import NixLocalStore
 import NixStore
 
 /// The host of an evaluation that writes to a store which a Nix daemon owns. Its files are this machine's.
+///
+/// The daemon is called when something is first asked of it, so that an evaluation that needs none does without.
 final class DaemonHost: ReadOnlyStoreHost {
-    private let owned: DaemonOwnedStore
+    private let connect: () throws -> DaemonOwnedStore?
+    private var connected: DaemonOwnedStore?
     private var known: [StorePath: Derivation] = [:]
 
-    init(_ owned: DaemonOwnedStore, system: String) {
-        self.owned = owned
-        super.init(layout: owned.layout, system: system)
+    init(layout: StoreLayout, system: String, connect: @escaping () throws -> DaemonOwnedStore?) {
+        self.connect = connect
+        super.init(layout: layout, system: system)
     }
 
-    override var machineStore: any MachineStore { get throws { owned } }
+    private var owned: DaemonOwnedStore {
+        get throws {
+            if let connected { return connected }
+            guard let store = try connect() else {
+                throw StoreError(.unusableStore, "no daemon owns the store \(layout.directory.path) any more")
+            }
+            connected = store
+            return store
+        }
+    }
+
+    override var machineStore: any MachineStore { get throws { try owned } }
 
     override func isValid(_ path: StorePath) -> Bool { (try? owned.isValid(path)) ?? false }
 
@@ -49,7 +63,8 @@ final class DaemonHost: ReadOnlyStoreHost {
     }
 
     override func realise(_ outputs: [(derivation: StorePath, output: String)]) throws {
-        try owned.daemon.build(outputs.map { owned.daemon.target($0.derivation, outputs: [$0.output]) })
+        let daemon = try owned.daemon
+        try daemon.build(outputs.map { daemon.target($0.derivation, outputs: [$0.output]) })
     }
 
     override func addRoot(_ link: String, to path: StorePath) throws { try owned.addRoot(link, to: path) }

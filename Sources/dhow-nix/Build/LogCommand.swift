@@ -16,6 +16,7 @@ enum LogCommand {
         var settings = Settings()
         var words: [String] = []
         var installables = Installables()
+        defer { withExtendedLifetime(installables) {} }
         while let item = rest.next() {
             switch item {
             case .word(let word): words.append(word)

@@ -21,7 +21,10 @@ struct ClosureDifference {
         var packages: Packages = [:]
         for path in try store.closure(of: [root]) {
             let (name, version) = split(path.name)
-            packages[name, default: [:]][version, default: 0] += try store.requireInfo(of: path).narSize
+            // What a daemon says may be anything; no closure is larger than 2^62 bytes.
+            let size = min(try store.requireInfo(of: path).narSize, 1 << 62)
+            let known = packages[name, default: [:]][version, default: 0]
+            packages[name, default: [:]][version] = min(known + size, 1 << 62)
         }
         return packages
     }
@@ -50,7 +53,8 @@ struct ClosureDifference {
             let (old, new) = (before[name] ?? [:], after[name] ?? [:])
             let removed = Set(old.keys).subtracting(new.keys)
             let added = Set(new.keys).subtracting(old.keys)
-            let growth = Int64(new.values.reduce(0, +)) - Int64(old.values.reduce(0, +))
+            func sum(_ sizes: Packages.Value) -> Int64 { Int64(sizes.values.reduce(0) { min($0 + $1, 1 << 62) }) }
+            let growth = sum(new) - sum(old)
             var items: [String] = []
             if !removed.isEmpty || !added.isEmpty { items.append("\(Self.list(removed)) → \(Self.list(added))") }
             if abs(growth) >= Self.smallest {

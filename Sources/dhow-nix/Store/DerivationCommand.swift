@@ -25,6 +25,7 @@ enum DerivationCommand {
         var words: [String] = []
         var isRecursive = false
         var installables = Installables()
+        defer { withExtendedLifetime(installables) {} }
         while let item = rest.next() {
             switch item {
             case .word(let word): words.append(word)

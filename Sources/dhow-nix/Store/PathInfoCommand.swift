@@ -68,7 +68,11 @@ struct PathInfoCommand {
     }
 
     private func closureSize(_ path: StorePath, _ store: any MachineStore) throws -> UInt64 {
-        try store.closure(of: [path]).reduce(0) { try $0 + store.requireInfo(of: $1).narSize }
+        try store.closure(of: [path]).reduce(0) { sum, path in
+            // What a daemon says may be anything.
+            let (result, overflows) = try sum.addingReportingOverflow(store.requireInfo(of: path).narSize)
+            return overflows ? .max : result
+        }
     }
 
     private func line(_ path: StorePath, _ width: Int, _ store: any MachineStore) throws -> String {

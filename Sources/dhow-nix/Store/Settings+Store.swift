@@ -15,34 +15,48 @@ extension Settings {
         try StoreSettings(host, configuration).ownedStore(configuration.storeName(host))
     }
 
+    /// Whether a daemon owns the store.
+    func isOwned(_ host: LocalHost = LocalHost()) throws -> Bool {
+        try StoreSettings(host, configuration).daemonAddress(configuration.storeName(host)) != nil
+    }
+
     /// What evaluates: with a store that is written to, or one that is only computed; `dummy://` is none at all.
     func host(isReadOnly: Bool) throws -> LocalHost {
         let system = configuration.system
         if configuration.storeName(LocalHost()) == "dummy://" { return LocalHost(system: system) }
-        let owned = try ownedStore()
-        let layout = try owned?.layout ?? layout()
-        let host =
-            isReadOnly
-            ? ReadOnlyStoreHost(layout: layout, system: system)
-            : owned.map { DaemonHost($0, system: system) }
-                ?? StoreHost(layout: layout, system: system, options: storeOptions)
+        let layout = try layout()
         let settings = self
+        let host: ReadOnlyStoreHost
+        if isReadOnly {
+            host = ReadOnlyStoreHost(layout: layout, system: system)
+        } else if try isOwned() {
+            host = DaemonHost(layout: layout, system: system) { try settings.ownedStore() }
+        } else {
+            host = StoreHost(layout: layout, system: system, options: storeOptions)
+        }
         (host as? StoreHost)?.build = { store, outputs in
             guard case .local(_, let realiser) = try BuildSession(store, settings, showsLogs: false).builder else {
                 return
             }
             try BuildSession.realise(outputs, with: realiser)
         }
+        host.fetches = fetches { [unowned host] in
+            // Evaluations that write nothing else fetch into the store, too.
+            if !isReadOnly { return try host.machineStore }
+            return try settings.ownedStore() ?? LocalStore(layout, options: settings.storeOptions)
+        }
+        return host
+    }
+
+    /// Fetches into a store, which is opened with the first request.
+    func fetches(into store: @escaping () throws -> any MachineStore) -> (FetchRequest) throws -> FetchResult {
         var fetcher: Fetcher?
-        host.fetches = { [unowned host] request in
+        return { request in
             if let fetcher { return try fetcher.fetch(request) }
-            let store: any MachineStore =
-                try owned ?? (host as? StoreHost)?.localStore() ?? LocalStore(layout, options: settings.storeOptions)
-            let made = try Fetcher(into: store, settings.fetching())
+            let made = try Fetcher(into: store(), fetching())
             fetcher = made
             return try made.fetch(request)
         }
-        return host
     }
 
     /// How an evaluation fetches.

@@ -44,13 +44,18 @@ extension WhyDependsCommand {
         return true
     }
 
+    /// Text with a dot for each byte that is not for a terminal.
+    private static func printable(_ bytes: some Sequence<UInt8>) -> String {
+        String(decoding: bytes.map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: ".") }, as: UTF8.self)
+    }
+
     /// The files and links of an object that name others, with what stands around the names.
     private func places(of named: [StorePath], in path: StorePath) throws -> [StorePath: [String]] {
         var places: [StorePath: [String]] = [:]
         let source = DirectorySource()
         let wanted = named.map { (path: $0, hash: Array($0.hashPart.utf8)) }
         func visit(_ file: ByteString, _ shown: String) throws {
-            let name = shown.isEmpty ? "/" : shown
+            let name = shown.isEmpty ? "/" : Self.printable(shown.utf8)
             switch try source.kind(of: file) {
             case .directory:
                 for entry in try source.names(in: file).sorted() {
@@ -61,7 +66,7 @@ extension WhyDependsCommand {
             case .symlink:
                 let target = try source.target(ofLink: file)
                 for (path, hash) in wanted where Self.index(of: hash, in: target) != nil {
-                    places[path, default: []].append("\(name) -> \(String(decoding: target, as: UTF8.self))")
+                    places[path, default: []].append("\(name) -> \(Self.printable(target))")
                 }
             default:
                 var bytes: [UInt8] = []
@@ -69,9 +74,7 @@ extension WhyDependsCommand {
                 for (path, hash) in wanted {
                     guard let start = Self.index(of: hash, in: bytes) else { continue }
                     let around = bytes[max(0, start - 32)..<min(bytes.count, start + hash.count + 32)]
-                    let text = String(
-                        decoding: around.map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: ".") }, as: UTF8.self)
-                    places[path, default: []].append("\(name): …\(text)…")
+                    places[path, default: []].append("\(name): …\(Self.printable(around))…")
                 }
             }
         }

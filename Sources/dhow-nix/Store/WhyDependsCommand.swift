@@ -28,6 +28,7 @@ struct WhyDependsCommand {
         var rest = arguments
         var settings = Settings()
         var installables = Installables()
+        defer { withExtendedLifetime(installables) {} }
         var words: [String] = []
         var (isAll, isPrecise) = (false, false)
         try rest.takeAll(

@@ -16,6 +16,13 @@ enum Programs {
     /// The repository, where there is one: the virtual machine has only the programs.
     static let repository = URL(fileURLWithPath: directory).deletingLastPathComponent().path
 
+    /// The number before the first dot of the version of Docker's command line; 0 without one.
+    static let dockerMajor: Int = {
+        let version = (try? Shell.run(["docker", "--version"]).text) ?? ""
+        let digits = version.split(separator: " ").dropFirst(2).first?.prefix { $0.isNumber } ?? ""
+        return Int(digits) ?? 0
+    }()
+
     /// Whether these tests run in the virtual machine of `make test-vm`.
     static let inVirtualMachine = ProcessInfo.processInfo.environment["DHOW_TEST_MACHINE"] != nil
 
