@@ -309,6 +309,9 @@ extension NetlinkSocket {
     /// interface empties the queue for it (`linkwatch_sync_dev`); before, it is asked again until the kernel got there,
     /// for 50 ms at most.
     public func settleCarrier(of name: String) throws(KernelError) {
-        for _ in 0..<100 where try !link(named: name).isRunning { usleep(500) }
+        for _ in 0..<100 {
+            if try link(named: name).isRunning { return }
+            usleep(500)
+        }
     }
 }
